@@ -37,6 +37,18 @@ const (
 	ConnectorError       Code = "CONNECTOR_ERROR"
 )
 
+// Known reports whether the code is one of those above.
+func (c Code) Known() bool {
+	switch c {
+	case BadRequest, TopicRequired, KeywordsRequired, Unauthorized, InsufficientCredits, Forbidden,
+		SubscriptionRequired, NotFound, RateLimitExceeded, PlatformNotImplemented, InternalError,
+		InvalidInput, IdempotencyMismatch, MethodNotAllowed, PayloadTooLarge, UnsupportedMediaType,
+		UpstreamUnavailable, UpstreamTimeout, ConnectorError:
+		return true
+	}
+	return false
+}
+
 // Error is the one error type of the connector: whatever fails, wherever it fails,
 // reaches the platform that called as a value of it. An error of any other type is a
 // fault of the connector and is shown as CONNECTOR_ERROR without its text.

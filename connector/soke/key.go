@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"unique"
 )
 
 // keyPrefix opens every API key that Soke issues.
@@ -16,30 +17,39 @@ var ErrKeyForm = errors.New("an API key is sk_live_ followed by 8 to 200 letters
 var keyForm = regexp.MustCompile(`^sk_live_[A-Za-z0-9_-]{8,200}$`)
 
 // Key is a Soke API key. It prints masked, whatever verb, logger or encoder
-// meets it; only Reveal gives the secret away.
-type Key struct{ secret string }
+// meets it; only Reveal gives the secret away. Keys can be compared.
+//
+// The secret stands behind a handle because fmt calls no method on an unexported
+// field: a struct that holds a Key in one prints an address, not the secret.
+type Key struct{ secret unique.Handle[string] }
 
 // ParseKey returns the key in s, or ErrKeyForm.
 func ParseKey(s string) (Key, error) {
 	if !keyForm.MatchString(s) {
 		return Key{}, ErrKeyForm
 	}
-	return Key{secret: s}, nil
+	return Key{secret: unique.Make(s)}, nil
 }
 
 // Reveal returns the secret itself: for the wire to Soke, for encryption and for
 // keyed hashes, and for nothing else.
-func (k Key) Reveal() string { return k.secret }
+func (k Key) Reveal() string {
+	if k.IsZero() {
+		return ""
+	}
+	return k.secret.Value()
+}
 
 // IsZero reports whether k holds no key.
-func (k Key) IsZero() bool { return k.secret == "" }
+func (k Key) IsZero() bool { return k == Key{} }
 
 // LastFour returns the last four characters, by which people tell keys apart.
 func (k Key) LastFour() string {
 	if k.IsZero() {
 		return ""
 	}
-	return k.secret[len(k.secret)-4:]
+	secret := k.Reveal()
+	return secret[len(secret)-4:]
 }
 
 // String returns the masked form, sk_live_…abcd.

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/usesoke/soke-connector/connector/sqlite"
+)
+
+// pruneBatch is how many expired rows one step deletes, so that no step holds the writer for long.
+const pruneBatch = 500
+
+// housekeeping keeps the database small until ctx ends. Nothing here is due to anyone, so it may
+// live in memory.
+func housekeeping(ctx context.Context, db *sqlite.DB, logger *slog.Logger) error {
+	clock := cron.New(cron.WithLocation(time.UTC), cron.WithChain(cron.SkipIfStillRunning(cron.DiscardLogger)))
+	if _, err := clock.AddFunc("@every 1m", func() { tidy(ctx, db, logger) }); err != nil {
+		return err
+	}
+	clock.Start()
+	<-ctx.Done()
+	<-clock.Stop().Done()
+	return nil
+}
+
+func tidy(ctx context.Context, db *sqlite.DB, logger *slog.Logger) {
+	for {
+		pruned, err := db.PruneAnswers(ctx, time.Now(), pruneBatch)
+		if err != nil {
+			logger.WarnContext(ctx, "expired answers could not be deleted", "cause", err.Error())
+			return
+		}
+		if pruned < pruneBatch {
+			break
+		}
+	}
+	if err := db.Maintain(ctx); err != nil {
+		logger.WarnContext(ctx, "the database could not be tidied", "cause", err.Error())
+	}
+}

@@ -1,0 +1,86 @@
+// Command soke-connector stands between Soke and the automation platforms: it runs the service,
+// its sandbox, and says what it is.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes of contract section 1.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// cli is the whole command line. Every flag has an environment twin SOKE_<FLAG>.
+type cli struct {
+	Serve   serveCommand   `cmd:"" help:"Run the service."`
+	Sandbox sandboxCommand `cmd:"" help:"Run only the sandbox of the Soke API."`
+	Version versionCommand `cmd:"" help:"Print version, commit and Go version."`
+}
+
+// usageError marks what the operator has to change on the command line or in the environment.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// process is what a command may touch of the world outside.
+type process struct {
+	stdout, stderr io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], process{stdout: os.Stdout, stderr: os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// run parses the arguments, runs the command and returns the exit code.
+func run(ctx context.Context, args []string, p process) int {
+	var c cli
+	helped := false
+	parser, err := kong.New(&c,
+		kong.Name("soke-connector"),
+		kong.Description("Soke for Zapier, n8n and Make: one binary between them."),
+		kong.DefaultEnvars("SOKE"),
+		kong.Writers(p.stdout, p.stderr),
+		kong.Exit(func(int) { helped = true }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(p),
+	)
+	if err != nil {
+		fmt.Fprintf(p.stderr, "soke-connector: %v\n", err)
+		return exitFailure
+	}
+	parsed, err := parser.Parse(args)
+	if helped {
+		return exitOK
+	}
+	if err != nil {
+		fmt.Fprintf(p.stderr, "soke-connector: %v (soke-connector --help lists what there is)\n", err)
+		return exitUsage
+	}
+	err = parsed.Run()
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &usage):
+		fmt.Fprintf(p.stderr, "soke-connector: %v\n", err)
+		return exitUsage
+	default:
+		fmt.Fprintf(p.stderr, "soke-connector: %v\n", err)
+		return exitFailure
+	}
+}

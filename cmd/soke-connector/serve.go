@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/usesoke/soke-connector/actions"
+	"github.com/usesoke/soke-connector/connector"
+	"github.com/usesoke/soke-connector/connector/platform"
+	"github.com/usesoke/soke-connector/connector/platform/make"
+	"github.com/usesoke/soke-connector/connector/platform/n8n"
+	"github.com/usesoke/soke-connector/connector/platform/zapier"
+	"github.com/usesoke/soke-connector/connector/sandbox"
+	"github.com/usesoke/soke-connector/connector/soke"
+	"github.com/usesoke/soke-connector/connector/sqlite"
+)
+
+// serveCommand holds the flags of contract section 1.
+type serveCommand struct {
+	Sandbox         bool          `help:"Run against the embedded sandbox: no key, no network, no configuration."`
+	Listen          string        `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address of the service."`
+	AdminListen     string        `default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address of metrics and pprof; empty turns them off."`
+	PublicURL       string        `name:"public-url" placeholder:"URL" help:"Where the platforms reach this service."`
+	UpstreamURL     string        `name:"upstream-url" default:"https://api.usesoke.ai" placeholder:"URL" help:"The Soke API; plain http only to loopback."`
+	UpstreamTimeout time.Duration `default:"120s" help:"How long Soke may take to answer."`
+	Database        string        `placeholder:"PATH" help:"The SQLite database (default: soke-connector.db; with --sandbox a temporary one)."`
+	MasterKeyFile   string        `placeholder:"PATH" help:"Key that encrypts what must not lie in clear (default: beside the database, made on first start)."`
+	AllowTargets    []string      `placeholder:"CIDR|HOST" help:"Private networks or hosts that webhooks may reach."`
+	MinInterval     time.Duration `default:"15m" help:"The shortest time between two runs of a watch."`
+	LogFormat       string        `default:"json" enum:"json,text" help:"json or text."`
+	LogLevel        string        `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+	ShutdownTimeout time.Duration `default:"20s" help:"How long running requests may take to finish at the end."`
+}
+
+// Run runs the service until it is told to stop.
+func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
+	if err := c.check(); err != nil {
+		return usageError{err}
+	}
+	logger := c.logger(p.stderr)
+	group, ctx := errgroup.WithContext(ctx)
+
+	if c.Sandbox {
+		dir, err := c.prepareSandbox(ctx, group)
+		defer func() { _ = os.RemoveAll(dir) }()
+		if err != nil {
+			return err
+		}
+	}
+	if c.Database == "" {
+		c.Database = defaultDatabase
+	}
+	db, err := sqlite.Open(ctx, sqlite.Options{Path: c.Database, MasterKeyFile: c.MasterKeyFile, Logger: logger, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+
+	server, closeSoke, err := c.build(db, logger)
+	if err != nil {
+		return err
+	}
+	defer closeSoke()
+	services, err := c.services(ctx, server)
+	if err != nil {
+		return err
+	}
+	c.announce(p, services)
+	logger.Info("listening", "address", services[0].listener.Addr().String(), "version", version)
+	group.Go(func() error {
+		err := serveUntil(ctx, c.ShutdownTimeout, services...)
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ShutdownTimeout)
+		defer cancel()
+		return errors.Join(err, server.Drain(limit))
+	})
+	group.Go(func() error { return housekeeping(ctx, db, logger) })
+	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	logger.Info("stopped")
+	return nil
+}
+
+// check refuses values that no part of the service could work with.
+func (c *serveCommand) check() error {
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{{"--upstream-timeout", c.UpstreamTimeout}, {"--min-interval", c.MinInterval}, {"--shutdown-timeout", c.ShutdownTimeout}} {
+		if d.value <= 0 {
+			return fmt.Errorf("%s must be more than 0, for example 30s", d.flag)
+		}
+	}
+	if c.PublicURL != "" {
+		u, err := url.Parse(c.PublicURL)
+		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil {
+			return fmt.Errorf("--public-url %q is not an http(s) URL such as https://connector.example.com", c.PublicURL)
+		}
+	}
+	return nil
+}
+
+func (c *serveCommand) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // kong has checked the name.
+	options := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// prepareSandbox starts the sandbox on a port of its own and points the service at it. It returns
+// the temporary directory to remove at the end.
+func (c *serveCommand) prepareSandbox(ctx context.Context, group *errgroup.Group) (string, error) {
+	dir, err := os.MkdirTemp("", "soke-connector-sandbox-")
+	if err != nil {
+		return "", err
+	}
+	if c.Database == "" {
+		c.Database = filepath.Join(dir, defaultDatabase)
+	}
+	listener, err := listen(ctx, "--upstream-url", "127.0.0.1:0")
+	if err != nil {
+		return dir, err
+	}
+	c.UpstreamURL = "http://" + listener.Addr().String()
+	group.Go(func() error {
+		// The sandbox outlives the service's last requests by not minding ctx for as long.
+		return serveUntil(ctx, c.ShutdownTimeout, service{listener, sandbox.New(sandbox.Options{})})
+	})
+	return dir, nil
+}
+
+const defaultDatabase = "soke-connector.db"
+
+// build wires the service by hand.
+func (c *serveCommand) build(db *sqlite.DB, logger *slog.Logger) (*connector.Server, func(), error) {
+	metrics := connector.NewMetrics()
+	client, err := soke.New(soke.Options{
+		BaseURL: c.UpstreamURL, Timeout: c.UpstreamTimeout,
+		UserAgent: "soke-connector/" + version, Observe: metrics.ObserveSoke,
+	})
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("--upstream-url: %w", err)}
+	}
+	server, err := connector.New(connector.Config{
+		Soke:        client,
+		Catalogue:   platform.Catalogue{Actions: actions.All()},
+		Platforms:   []platform.Dialect{zapier.Dialect{}, n8n.Dialect{}, make.Dialect{}},
+		Answers:     db,
+		Ready:       db.Writable,
+		Metrics:     metrics,
+		Logger:      logger,
+		Version:     version,
+		PublicURL:   c.PublicURL,
+		CallTimeout: c.UpstreamTimeout,
+	})
+	if err != nil {
+		client.Close()
+		return nil, nil, err
+	}
+	return server, client.Close, nil
+}
+
+// services opens the listeners.
+func (c *serveCommand) services(ctx context.Context, server *connector.Server) ([]service, error) {
+	main, err := listen(ctx, "--listen", c.Listen)
+	if err != nil {
+		return nil, err
+	}
+	all := []service{{main, server}}
+	if c.AdminListen == "" {
+		return all, nil
+	}
+	var admin net.Listener
+	if admin, err = listen(ctx, "--admin-listen", c.AdminListen); err != nil {
+		_ = main.Close()
+		return nil, err
+	}
+	return append(all, service{admin, http.Handler(server.AdminHandler())}), nil
+}

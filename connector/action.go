@@ -1,0 +1,96 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usesoke/soke-connector/actions"
+	"github.com/usesoke/soke-connector/connector/soke"
+	"github.com/usesoke/soke-connector/schemas"
+)
+
+var idempotencyKeyForm = regexp.MustCompile(`^[\x21-\x7E]{1,255}$`)
+
+// runAction binds the form, runs the action and answers with its output. With an
+// Idempotency-Key the call is paid at most once, however often it is repeated.
+func (s *Server) runAction(c echo.Context, k *call, a actions.Action) error {
+	form, err := readForm(c.Response(), c.Request())
+	if err != nil {
+		return err
+	}
+	bound, err := a.Bind(form)
+	if err != nil {
+		return err
+	}
+	pay := func(ctx context.Context) (Answer, error) {
+		return s.pay(ctx, k.session, a, bound)
+	}
+	ctx := c.Request().Context()
+	key := c.Request().Header.Get(headerIdempotencyKey)
+	if key == "" {
+		answer, err := pay(ctx)
+		if err != nil {
+			return err
+		}
+		return writeAnswer(c, answer)
+	}
+	if !idempotencyKeyForm.MatchString(key) {
+		return &schemas.FieldError{
+			Field: headerIdempotencyKey, Label: "Idempotency-Key",
+			Problem: "it is too long or holds a character that is not visible ASCII", Accepted: "1 to 255 visible ASCII characters",
+		}
+	}
+	answer, replayed, err := s.paidOnce.do(ctx, claim{
+		credential: k.session.Credential(), action: a.Key, key: key, input: bound.Input,
+	}, pay)
+	if err != nil {
+		return err
+	}
+	if replayed {
+		c.Response().Header().Set(headerReplayed, "true")
+	}
+	return writeAnswer(c, answer)
+}
+
+// pay makes the call and encodes its output.
+func (s *Server) pay(ctx context.Context, session *soke.Session, a actions.Action, bound actions.Bound) (Answer, error) {
+	out, err := bound.Run(ctx, session)
+	if err != nil {
+		return Answer{}, err
+	}
+	s.Metrics.spent(a.Key, a.Credits)
+	body, err := json.Marshal(out)
+	if err != nil {
+		return Answer{}, fmt.Errorf("encoding the output of %s: %w", a.Key, err)
+	}
+	meta := session.Meta()
+	return Answer{Body: body, RequestID: meta.RequestID, limits: meta.Limits}, nil
+}
+
+func writeAnswer(c echo.Context, a Answer) error {
+	sokeHeaders(c.Response().Header(), a.RequestID, a.limits)
+	return c.JSONBlob(http.StatusOK, a.Body)
+}
+
+// unknownAction names the nearest action there is.
+func (s *Server) unknownAction(c echo.Context, _ *call) error {
+	keys := make([]string, 0, len(s.Catalogue.Actions))
+	for _, a := range s.Catalogue.Actions {
+		keys = append(keys, a.Key)
+	}
+	return unknown("action", c.Param("action"), keys)
+}
+
+// unknown is the refusal of a name that the catalogue does not have.
+func unknown(what, name string, known []string) error {
+	hint := schemas.Nearest(name, known)
+	return &soke.Error{
+		Code: soke.NotFound, NotSent: true,
+		Message: fmt.Sprintf("There is no %s %s; %s.", what, schemas.Quote(name), hint),
+	}
+}

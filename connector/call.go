@@ -1,0 +1,92 @@
+package connector
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/usesoke/soke-connector/connector/platform"
+	"github.com/usesoke/soke-connector/connector/soke"
+)
+
+// Headers of the contract.
+const (
+	headerRequestID      = "X-Request-Id"
+	headerSokeRequestID  = "X-Soke-Request-Id"
+	headerKey            = "X-Soke-Key"
+	headerAccountID      = "X-Soke-Account-Id"
+	headerIdempotencyKey = "Idempotency-Key"
+	headerReplayed       = "Idempotent-Replayed"
+)
+
+// call is one request on its way through the connector: what its log line, its metrics and the
+// words of its failure need to know.
+type call struct {
+	requestID string
+	begun     time.Time
+	route     route
+	session   *soke.Session // nil until the credential is accepted
+	code      soke.Code     // of the failure, if it failed
+}
+
+const callKey = "soke-connector/call"
+
+func callOf(c echo.Context) *call { return c.Get(callKey).(*call) }
+
+var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+
+// newCall opens the books on a request. The dialect is taken from the path, so that even a path
+// that leads nowhere is refused in the right words.
+func (s *Server) newCall(r *http.Request) *call {
+	k := &call{requestID: r.Header.Get(headerRequestID), begun: s.Now(), route: route{operation: "none"}}
+	if !requestIDForm.MatchString(k.requestID) {
+		k.requestID = uuid.NewString()
+	}
+	for _, p := range s.Platforms {
+		root := "/v1/" + string(p.Name())
+		if r.URL.Path == root || strings.HasPrefix(r.URL.Path, root+"/") {
+			k.route.dialect = p
+		}
+	}
+	return k
+}
+
+// words is what a failure's message needs to know of the call.
+func (k *call) words() platform.Call {
+	return platform.Call{
+		Operation:      k.route.title,
+		Credits:        k.route.credits,
+		ConnectionTest: k.route.test,
+		RequestID:      k.requestID,
+	}
+}
+
+// enter leads a request into its route: the credential first, unless the route is open.
+func (s *Server) enter(r route) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		k := callOf(c)
+		k.route = r
+		if !r.open {
+			cred, err := credentialOf(c.Request().Header)
+			if err != nil {
+				return err
+			}
+			k.session = s.Soke.Session(cred)
+		}
+		return r.handle(c, k)
+	}
+}
+
+// sokeHeaders passes on what Soke said of the request and of the caller's limits.
+func sokeHeaders(h http.Header, requestID string, limits soke.Limits) {
+	for name, values := range limits.Header {
+		h[name] = values
+	}
+	if requestID != "" {
+		h.Set(headerSokeRequestID, requestID)
+	}
+}

@@ -1,0 +1,75 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usesoke/soke-connector/connector/platform"
+	"github.com/usesoke/soke-connector/connector/soke"
+	"github.com/usesoke/soke-connector/schemas"
+)
+
+// fail is the one place where an error becomes an answer: it is echo's error handler.
+func (s *Server) fail(err error, c echo.Context) {
+	k := callOf(c)
+	failure := asError(err)
+	k.code = failure.Code
+	if c.Response().Committed {
+		return
+	}
+	if failure.Code == soke.ConnectorError {
+		s.Logger.ErrorContext(c.Request().Context(), "connector error", "request_id", k.requestID, "operation", k.route.operation, "cause", err.Error())
+	}
+	h := c.Response().Header()
+	sokeHeaders(h, failure.RequestID, failure.Limits)
+	said := platform.Describe(failure, k.words())
+	status, header, body := s.render(c, k, said)
+	for name, values := range header {
+		h[name] = values
+	}
+	if werr := c.JSON(status, body); werr != nil {
+		s.Logger.DebugContext(c.Request().Context(), "the caller left before its answer", "request_id", k.requestID)
+	}
+}
+
+// render puts a failure into the words of whoever called.
+func (s *Server) render(c echo.Context, k *call, f platform.Failure) (int, http.Header, any) {
+	switch {
+	case k.route.dialect != nil:
+		return k.route.dialect.Error(f, k.words())
+	case strings.HasPrefix(c.Request().URL.Path, "/openai/"):
+		return platform.OpenAI(f)
+	default:
+		return platform.Plain(f)
+	}
+}
+
+// asError makes one *soke.Error of whatever failed.
+func asError(err error) *soke.Error {
+	var known *soke.Error
+	var field *schemas.FieldError
+	var routing *echo.HTTPError
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &field):
+		return &soke.Error{Code: soke.InvalidInput, Message: field.Error(), Field: field.Field, Label: field.Label, NotSent: true}
+	case errors.Is(err, echo.ErrNotFound):
+		return &soke.Error{Code: soke.NotFound, Message: "There is nothing at this address.", NotSent: true}
+	case errors.Is(err, echo.ErrMethodNotAllowed):
+		return &soke.Error{Code: soke.MethodNotAllowed, NotSent: true}
+	case errors.As(err, &routing) && routing.Code < http.StatusInternalServerError:
+		return &soke.Error{Code: soke.BadRequest, Status: routing.Code, NotSent: true}
+	case errors.Is(err, context.Canceled):
+		return &soke.Error{Code: soke.ConnectorError, Status: statusClientGone, Err: err}
+	default:
+		return &soke.Error{Code: soke.ConnectorError, Err: err}
+	}
+}
+
+// statusClientGone is what the log says of a caller that left; nobody reads the answer itself.
+const statusClientGone = 499

@@ -1,0 +1,82 @@
+package connector
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/usesoke/soke-connector/connector/soke"
+)
+
+// Metrics counts what the connector does. Every label is from a closed set, so that no caller can
+// make a series of their own.
+type Metrics struct {
+	Registry *prometheus.Registry
+
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	inFlight  prometheus.Gauge
+	upstream  *prometheus.CounterVec
+	latency   *prometheus.HistogramVec
+	credits   *prometheus.CounterVec
+}
+
+// NewMetrics registers the connector's metrics in a registry of their own.
+func NewMetrics() *Metrics {
+	buckets := []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}
+	m := &Metrics{
+		Registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "soke_connector_requests_total", Help: "Answered requests.",
+		}, []string{"platform", "operation", "status"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "soke_connector_request_duration_seconds", Help: "Time from a request to the end of its answer.", Buckets: buckets,
+		}, []string{"platform", "operation"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "soke_connector_requests_in_flight", Help: "Requests that are being answered.",
+		}),
+		upstream: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "soke_connector_soke_calls_total", Help: "Attempts of calls to Soke by outcome; code is OK or the failure's.",
+		}, []string{"operation", "code"}),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "soke_connector_soke_call_duration_seconds", Help: "Time of one attempt of a call to Soke.", Buckets: buckets,
+		}, []string{"operation"}),
+		credits: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "soke_connector_credits_spent_total", Help: "Soke credits spent by successful calls of the catalogue's operations.",
+		}, []string{"operation"}),
+	}
+	m.Registry.MustRegister(
+		m.requests, m.durations, m.inFlight, m.upstream, m.latency, m.credits,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return m
+}
+
+func (m *Metrics) answered(platform, operation string, status int, took time.Duration) {
+	m.requests.WithLabelValues(platform, operation, strconv.Itoa(status)).Inc()
+	m.durations.WithLabelValues(platform, operation).Observe(took.Seconds())
+}
+
+func (m *Metrics) spent(operation string, credits int) {
+	m.credits.WithLabelValues(operation).Add(float64(credits))
+}
+
+// ObserveSoke counts one attempt of a call to Soke; it is the client's Observe option.
+func (m *Metrics) ObserveSoke(o soke.Observation) {
+	m.upstream.WithLabelValues(o.Operation, codeLabel(o.Code)).Inc()
+	m.latency.WithLabelValues(o.Operation).Observe(o.Duration.Seconds())
+}
+
+// codeLabel keeps codes that Soke invents from growing the set of series.
+func codeLabel(code soke.Code) string {
+	switch {
+	case code == "":
+		return "OK"
+	case code.Known():
+		return string(code)
+	default:
+		return "OTHER"
+	}
+}

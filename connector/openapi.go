@@ -1,0 +1,213 @@
+package connector
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/labstack/echo/v4"
+
+	"github.com/usesoke/soke-connector/schemas"
+)
+
+// serveOpenAPI serves the document made when the server was built.
+func (s *Server) serveOpenAPI(c echo.Context, _ *call) error {
+	return c.JSONBlob(http.StatusOK, s.openAPI)
+}
+
+// doc is one object of the OpenAPI document.
+type doc = map[string]any
+
+// document renders the routes as OpenAPI 3.1.
+func (s *Server) document() ([]byte, error) {
+	paths := doc{}
+	for _, r := range s.routes {
+		if r.summary == "" {
+			continue // A route that only words a refusal is not an operation.
+		}
+		path := r.path
+		if r.doc != "" {
+			path = r.doc
+		}
+		item, ok := paths[path].(doc)
+		if !ok {
+			item = doc{}
+			paths[path] = item
+		}
+		item[strings.ToLower(r.method)] = s.operation(r, path)
+	}
+	d := doc{
+		"openapi": "3.1.0",
+		"info": doc{
+			"title":       "Soke connector",
+			"version":     s.Version,
+			"description": "Keyword research and chat for YouTube creators in Zapier, n8n and Make.",
+			"license":     doc{"name": "Apache-2.0", "identifier": "Apache-2.0"},
+		},
+		"paths": paths,
+		"components": doc{
+			"securitySchemes": doc{
+				"sokeKey": doc{"type": "apiKey", "in": "header", "name": headerKey, "description": "An API key from Soke's Settings > API Keys."},
+				"bearer":  doc{"type": "http", "scheme": "bearer", "description": "A Soke access token, or an API key where a client can send only a bearer."},
+			},
+			"schemas": doc{"Failure": failureSchema(), "OpenAIFailure": openAIFailureSchema()},
+		},
+	}
+	if s.PublicURL != "" {
+		d["servers"] = []doc{{"url": s.PublicURL}}
+	}
+	return json.Marshal(d)
+}
+
+var operationIDForm = regexp.MustCompile(`[^A-Za-z0-9]+`)
+
+// operation renders one route.
+func (s *Server) operation(r route, path string) doc {
+	op := doc{
+		"operationId": strings.Trim(operationIDForm.ReplaceAllString(strings.ToLower(r.method)+"-"+path, "-"), "-"),
+		"summary":     r.summary,
+		"responses":   responses(r),
+	}
+	if r.dialect != nil {
+		op["tags"] = []string{string(r.dialect.Name())}
+	}
+	var parameters []doc
+	if strings.Contains(path, "{path}") {
+		parameters = append(parameters, parameter("path", "path", "The endpoint below /api/v1/."))
+	}
+	for _, name := range r.headers {
+		parameters = append(parameters, parameter("header", name, ""))
+	}
+	for _, name := range r.query {
+		parameters = append(parameters, parameter("query", name, ""))
+	}
+	if r.open {
+		op["security"] = []doc{}
+	} else {
+		op["security"] = []doc{{"sokeKey": []string{}}, {"bearer": []string{}}}
+		parameters = append(parameters, parameter("header", headerAccountID, "One of several connected accounts; absent is the default one."))
+	}
+	if parameters != nil {
+		op["parameters"] = parameters
+	}
+	if takesBody(r) {
+		op["requestBody"] = doc{
+			"required": r.body != nil,
+			"content":  doc{"application/json": doc{"schema": schemaOr(r.body)}},
+		}
+	}
+	return op
+}
+
+func parameter(in, name, description string) doc {
+	p := doc{"in": in, "name": name, "required": in == "path", "schema": doc{"type": "string"}}
+	if description != "" {
+		p["description"] = description
+	}
+	return p
+}
+
+func takesBody(r route) bool {
+	return r.method == http.MethodPost || r.method == http.MethodPut || r.method == http.MethodPatch
+}
+
+// responses names the success and, in the dialect of the path, every failure.
+func responses(r route) doc {
+	failure := "Failure"
+	if strings.HasPrefix(r.path, "/openai/") {
+		failure = "OpenAIFailure"
+	}
+	success := doc{"application/json": doc{"schema": schemaOr(r.answer)}}
+	if r.operation == "openai-chat" || r.operation == "soke" {
+		success["text/event-stream"] = doc{"schema": doc{"type": "string"}}
+	}
+	out := doc{"200": doc{"description": "Success", "content": success}}
+	if r.operation == "soke" {
+		out["2XX"] = doc{"description": "Success, with the status Soke answered", "content": success}
+	}
+	if r.operation == "readyz" {
+		out["503"] = doc{"description": "Not ready", "content": success}
+		return out
+	}
+	out["default"] = doc{
+		"description": "A failure in the caller's own dialect",
+		"content":     doc{"application/json": doc{"schema": doc{"$ref": "#/components/schemas/" + failure}}},
+	}
+	return out
+}
+
+func schemaOr(s *jsonschema.Schema) any {
+	if s == nil {
+		return doc{}
+	}
+	return s
+}
+
+// The schemas of the service's own answers are derived like every operation's.
+
+func statusSchema() *jsonschema.Schema     { return answerSchema[statusAnswer]() }
+func connectionSchema() *jsonschema.Schema { return answerSchema[connectionAnswer]() }
+func catalogueSchema() *jsonschema.Schema  { return answerSchema[catalogueAnswer]() }
+func estimateSchema() *jsonschema.Schema   { return answerSchema[estimateAnswer]() }
+func connectionCheckSchema() *jsonschema.Schema {
+	s := &jsonschema.Schema{Type: "object", Required: []string{"ok"}}
+	s.Properties = map[string]*jsonschema.Schema{"ok": {Type: "boolean"}}
+	return s
+}
+
+// estimateInputSchema is open: the operation's own input may stand beside its name.
+func estimateInputSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{
+		Type: "object", Required: []string{"action"},
+		Properties: map[string]*jsonschema.Schema{"action": {Type: "string", Title: "Action"}},
+	}
+}
+
+func answerSchema[T any]() *jsonschema.Schema {
+	form, err := schemas.Output[T]()
+	if err != nil {
+		panic(fmt.Sprintf("the schema of an answer: %v", err))
+	}
+	return form.Schema
+}
+
+// failureSchema is contract section 4's shape.
+func failureSchema() doc {
+	nullable := func(t string) doc { return doc{"type": []string{t, "null"}} }
+	str := doc{"type": "string"}
+	return doc{
+		"type": "object", "required": []string{"success", "error", "meta"},
+		"properties": doc{
+			"success": doc{"const": false},
+			"error": doc{
+				"type":     "object",
+				"required": []string{"code", "title", "message", "type", "retryable", "retryAfter", "field", "details"},
+				"properties": doc{
+					"code": str, "title": doc{"type": "string", "maxLength": 80}, "message": doc{"type": "string", "maxLength": 250},
+					"type": str, "retryable": doc{"type": "boolean"}, "retryAfter": nullable("integer"),
+					"field": nullable("string"), "details": doc{"type": "object"},
+				},
+			},
+			"meta": doc{
+				"type": "object", "required": []string{"request_id", "platform"},
+				"properties": doc{"request_id": str, "platform": nullable("string")},
+			},
+		},
+	}
+}
+
+func openAIFailureSchema() doc {
+	return doc{
+		"type": "object", "required": []string{"error"},
+		"properties": doc{"error": doc{
+			"type": "object", "required": []string{"message", "type", "param", "code"},
+			"properties": doc{
+				"message": doc{"type": "string"}, "type": doc{"type": "string"},
+				"param": doc{"type": []string{"string", "null"}}, "code": doc{"type": []string{"string", "null"}},
+			},
+		}},
+	}
+}

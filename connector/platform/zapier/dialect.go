@@ -1,0 +1,24 @@
+// Package zapier is Zapier to the connector: what it does its own way.
+package zapier
+
+import (
+	"net/http"
+
+	"github.com/usesoke/soke-connector/connector/platform"
+)
+
+// Dialect is how Zapier is spoken to.
+type Dialect struct{}
+
+// Name returns the platform's name.
+func (Dialect) Name() platform.Name { return platform.Zapier }
+
+// NativeError says a failure as the package for Zapier raises it.
+func (d Dialect) NativeError(f platform.Failure, call platform.Call) platform.NativeError {
+	return platform.Native(d.Name(), f, call)
+}
+
+// Error is the whole answer to a call that failed.
+func (d Dialect) Error(f platform.Failure, call platform.Call) (int, http.Header, any) {
+	return platform.Answer(d.Name(), f, call)
+}

@@ -1,0 +1,93 @@
+package connector
+
+import (
+	"net/http"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/labstack/echo/v4"
+
+	"github.com/usesoke/soke-connector/actions"
+	"github.com/usesoke/soke-connector/connector/platform"
+)
+
+// route is one line of the service's surface. The router, the labels of logs and metrics and
+// the OpenAPI document are all made from the same lines.
+type route struct {
+	method, path string
+	// operation labels logs and metrics.
+	operation string
+	summary   string
+	// dialect is whose words the route speaks; nil outside the platforms.
+	dialect platform.Dialect
+	// title and credits are what a failure's message calls the operation and its price.
+	title   string
+	credits int
+	// test marks the test of a connection, whose refusals some platforms show differently.
+	test bool
+	// open routes need no credential.
+	open bool
+	// body and answer are the schemas of both sides; nil where there is no body, or any JSON.
+	body, answer *jsonschema.Schema
+	query        []string
+	// headers are the request headers of the route beyond the credential's.
+	headers []string
+	// doc is the path as OpenAPI shows it, where the router's own form differs; documents
+	// leaves a route out when it is another one's twin.
+	doc    string
+	handle func(echo.Context, *call) error
+}
+
+// table is the whole surface.
+func (s *Server) table() []route {
+	all := []route{
+		{method: http.MethodGet, path: "/healthz", operation: "healthz", open: true, summary: "Is the process alive?", answer: statusSchema(), handle: s.health},
+		{method: http.MethodGet, path: "/readyz", operation: "readyz", open: true, summary: "Can it do its work?", answer: statusSchema(), handle: s.ready},
+		{method: http.MethodGet, path: "/openapi.json", operation: "openapi", open: true, summary: "This document", handle: s.serveOpenAPI},
+		{method: http.MethodPost, path: "/openai/v1/chat/completions", operation: "openai-chat", title: "Chat", credits: 5, summary: "Chat as OpenAI's clients speak it, streaming included", handle: s.openAIChat},
+		{method: http.MethodGet, path: "/openai/v1/models", operation: "openai-models", title: "Models", summary: "The models that the chat knows", handle: s.openAIModels},
+	}
+	for _, p := range s.Platforms {
+		all = append(all, s.platformTable(p)...)
+	}
+	return all
+}
+
+// platformTable is the surface below /v1/{platform}.
+func (s *Server) platformTable(p platform.Dialect) []route {
+	root := "/v1/" + string(p.Name())
+	all := []route{
+		{method: http.MethodGet, path: root + "/connection", operation: "connection", title: "Connection Test", test: true, summary: "Tests the connection without spending a credit", answer: connectionSchema(), handle: s.testConnection},
+		{method: http.MethodGet, path: root + "/connection/check", operation: "connection-check", title: "Connection Test", test: true, open: true, summary: "The same test, always answered with 200", answer: connectionCheckSchema(), handle: s.checkConnection},
+		{method: http.MethodGet, path: root + "/catalog", operation: "catalog", open: true, summary: "The catalogue as data", answer: catalogueSchema(), handle: s.catalogue},
+		{method: http.MethodPost, path: root + "/estimate", operation: "estimate", title: "Estimate", summary: "What an operation costs; spends and stores nothing", body: estimateInputSchema(), answer: estimateSchema(), handle: s.estimate},
+		{method: http.MethodPost, path: root + "/actions/:action", operation: "action", open: true, handle: s.unknownAction},
+	}
+	for _, a := range s.Catalogue.Actions {
+		all = append(all, route{
+			method: http.MethodPost, path: root + "/actions/" + a.Key, operation: a.Key,
+			title: a.Title, credits: a.Credits, summary: a.Description,
+			body: a.Input.Schema, answer: a.Output.Schema, headers: []string{headerIdempotencyKey},
+			handle: func(c echo.Context, k *call) error { return s.runAction(c, k, a) },
+		})
+	}
+	for _, method := range rawMethods() {
+		all = append(all, route{
+			method: method, path: root + "/soke/*", doc: root + "/soke/{path}", operation: "soke",
+			title: "API Call", summary: "An authorised call to any Soke endpoint below /api/v1/ except auth/", handle: s.rawCall,
+		})
+	}
+	for i := range all {
+		all[i].dialect = p
+	}
+	return all
+}
+
+// actionNamed returns the action with a key.
+func (s *Server) actionNamed(key string) (actions.Action, bool) {
+	for _, a := range s.Catalogue.Actions {
+		if a.Key == key {
+			return a, true
+		}
+	}
+	return actions.Action{}, false
+}

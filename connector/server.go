@@ -1,0 +1,87 @@
+// Package connector is the service: it takes requests in the words of an automation platform,
+// has Soke answer them, and answers in the same platform's words.
+//
+// The way of a request: observe (request id, log line, metrics) → credential → handler → the
+// operation of the catalogue → output. A failure anywhere is an error value that fail renders in
+// the caller's dialect; no handler writes an error body itself.
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usesoke/soke-connector/connector/platform"
+	"github.com/usesoke/soke-connector/connector/soke"
+)
+
+// Config is what a Server is made of. Every field is required unless it says otherwise.
+type Config struct {
+	Soke      *soke.Client
+	Catalogue platform.Catalogue
+	Platforms []platform.Dialect
+	// Answers keeps the answers of idempotent actions.
+	Answers AnswerStore
+	// Ready reports why the connector cannot do its work, or nil.
+	Ready func(context.Context) error
+	// Metrics counts what the server does.
+	Metrics *Metrics
+	Logger  *slog.Logger
+	// Version is shown in OpenAPI; PublicURL, where it is known, is its server.
+	Version, PublicURL string
+	// CallTimeout bounds a paid call that goes on after its caller has left. 0 is two minutes.
+	CallTimeout time.Duration
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// Server answers the platforms.
+type Server struct {
+	Config
+	echo     *echo.Echo
+	routes   []route
+	openAPI  []byte
+	paidOnce *paidOnce
+}
+
+// New builds the server with every route of the contract.
+func New(c Config) (*Server, error) {
+	if c.Soke == nil || c.Answers == nil || c.Ready == nil || c.Metrics == nil || c.Logger == nil {
+		return nil, errors.New("connector: incomplete Config")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.CallTimeout == 0 {
+		c.CallTimeout = 2 * time.Minute
+	}
+	s := &Server{Config: c}
+	s.paidOnce = newPaidOnce(c.Answers, c.CallTimeout, c.Now, c.Logger)
+	s.routes = s.table()
+	doc, err := s.document()
+	if err != nil {
+		return nil, fmt.Errorf("connector: OpenAPI: %w", err)
+	}
+	s.openAPI = doc
+
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = s.fail
+	e.Use(s.observe, s.recover)
+	for _, r := range s.routes {
+		e.Add(r.method, r.path, s.enter(r))
+	}
+	s.echo = e
+	return s, nil
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// Drain waits for the paid calls that go on without their callers, until ctx ends.
+func (s *Server) Drain(ctx context.Context) error { return s.paidOnce.drain(ctx) }

@@ -1,0 +1,106 @@
+package soke
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+)
+
+// Message is one turn of a conversation; Role is user or assistant.
+type Message struct {
+	Role    string `json:"role"`
+	Content string `json:"content"`
+}
+
+// ChatRequest is the body of POST /chat/completions. Zero fields are left out, for Soke's own
+// defaults.
+type ChatRequest struct {
+	Messages       []Message `json:"messages"`
+	Platform       string    `json:"platform,omitempty"`
+	Model          string    `json:"model,omitempty"`
+	ConversationID string    `json:"conversationId,omitempty"` // for tokens only
+	ConnectionID   string    `json:"connectionId,omitempty"`
+	Stream         bool      `json:"stream,omitempty"` // goes with Session.Stream
+}
+
+// ChatCompletion is the assistant's answer.
+type ChatCompletion struct {
+	ID, Model, Content, Role, FinishReason string
+	Created                                int64 // Unix seconds
+	ServicesUsed                           []string
+	Data                                   json.RawMessage // an object, or nil
+	ConversationID                         string
+	Raw                                    json.RawMessage // the completion as Soke sent it
+	RequestID                              string
+	Limits                                 Limits
+}
+
+// completion is OpenAI's shape, as Soke answers it (soke-api.md, Endpoints).
+type completion struct {
+	ID             string `json:"id"`
+	Model          string `json:"model"`
+	Created        int64  `json:"created"`
+	ConversationID string `json:"conversationId"`
+	Choices        []struct {
+		Message struct {
+			Role    string          `json:"role"`
+			Content string          `json:"content"`
+			Data    json.RawMessage `json:"data"`
+		} `json:"message"`
+		FinishReason string `json:"finish_reason"`
+	} `json:"choices"`
+}
+
+// ChatCompletion asks the assistant: 5 credits. Its errors are those of Do; an answer without a
+// choice is UPSTREAM_UNAVAILABLE.
+func (s *Session) ChatCompletion(ctx context.Context, r ChatRequest) (*ChatCompletion, error) {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return nil, &Error{Code: ConnectorError, NotSent: true, Err: err}
+	}
+	answer, err := s.Do(ctx, Call{Operation: "chat-completion", Method: http.MethodPost, Path: "chat/completions", Body: body})
+	if err != nil {
+		return nil, err
+	}
+	raw := json.RawMessage(answer.Body)
+	if answer.Data != nil { // A gateway may wrap a completion in the envelope.
+		raw = answer.Data
+	}
+	var c completion
+	if err := tolerant(json.Unmarshal(raw, &c)); err != nil || len(c.Choices) == 0 {
+		return nil, unreadable(answer, "a chat answer without a choice")
+	}
+	choice := c.Choices[0]
+	out := &ChatCompletion{
+		ID: c.ID, Model: c.Model, Created: c.Created, ConversationID: c.ConversationID,
+		Content: choice.Message.Content, Role: choice.Message.Role, FinishReason: choice.FinishReason,
+		Raw: raw, RequestID: answer.RequestID, Limits: answer.Limits,
+	}
+	if out.RequestID == "" && isRequestID(c.ID) {
+		out.RequestID = c.ID
+	}
+	if data := bytes.TrimSpace(choice.Message.Data); len(data) > 0 && data[0] == '{' {
+		out.Data = data
+		out.ServicesUsed = servicesUsed(data)
+	}
+	return out, nil
+}
+
+func servicesUsed(data json.RawMessage) []string {
+	var said struct {
+		Snake []string `json:"services_used"`
+		Camel []string `json:"servicesUsed"`
+	}
+	_ = json.Unmarshal(data, &said) // of another type is as good as missing
+	if said.Snake != nil {
+		return said.Snake
+	}
+	return said.Camel
+}
+
+// unreadable is a success of Soke's that does not hold what it must.
+func unreadable(a *Answer, problem string) *Error {
+	return &Error{Code: UpstreamUnavailable, RequestID: a.RequestID, Limits: a.Limits, Err: errors.New(problem)}
+}

@@ -1,0 +1,152 @@
+// Package soke is the client of the Soke API: what goes over the wire, what comes back, and what
+// each failure means. It knows nothing of platforms.
+//
+// Two promises are kept here. A call that may have been charged is never repeated (repeat.go),
+// and no secret leaves the process but to Soke (key.go, credential.go, clean.go).
+package soke
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// DefaultBaseURL is where Soke serves its API.
+const DefaultBaseURL = "https://api.usesoke.ai"
+
+// apiRoot is the root of every endpoint below the base URL.
+const apiRoot = "/api/v1/"
+
+// Options make a Client.
+type Options struct {
+	// BaseURL is scheme, host and port, and a path before /api/v1 if there is one. Plain http goes
+	// only to loopback. "" is DefaultBaseURL.
+	BaseURL string
+	// Timeout bounds a whole call. Of a stream it bounds the wait for its head and then for each
+	// further chunk. 0 is two minutes.
+	Timeout time.Duration
+	// UserAgent is how the client names itself; "" is soke-connector.
+	UserAgent string
+	// Observe, if set, is told of each attempt of a call. It must be safe for concurrent use.
+	Observe func(Observation)
+	// TLS replaces the transport's TLS configuration, for tests.
+	TLS *tls.Config
+	// Now is the clock that the ends of tokens and dates of Retry-After are judged by; nil is
+	// time.Now.
+	Now func() time.Time
+	// Sleep waits before a repeat and returns the context's error if that ends first; nil waits in
+	// real time.
+	Sleep func(context.Context, time.Duration) error
+}
+
+// Observation is one attempt of a call, for metrics. Of a stream it ends with the answer's head.
+type Observation struct {
+	Operation string
+	Status    int  // HTTP; 0 where no answer came
+	Code      Code // empty for success
+	Duration  time.Duration
+	Sent      bool // false if the request surely did not reach Soke
+}
+
+// Client calls Soke for any number of users at once.
+type Client struct {
+	base      *url.URL
+	timeout   time.Duration
+	userAgent string
+	observe   func(Observation)
+	now       func() time.Time
+	sleep     func(context.Context, time.Duration) error
+	http      *http.Client
+}
+
+// New returns a client, or says what is wrong with its options.
+func New(o Options) (*Client, error) {
+	base, err := parseBase(o.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		base: base, timeout: o.Timeout, userAgent: o.UserAgent,
+		observe: o.Observe, now: o.Now, sleep: o.Sleep,
+	}
+	if c.timeout <= 0 {
+		c.timeout = 2 * time.Minute
+	}
+	if c.userAgent == "" {
+		c.userAgent = "soke-connector"
+	}
+	if c.observe == nil {
+		c.observe = func(Observation) {}
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	if c.sleep == nil {
+		c.sleep = sleep
+	}
+	c.http = &http.Client{
+		Transport: transport(o.TLS),
+		// A redirect would carry the key to wherever it points.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return c, nil
+}
+
+func transport(config *tls.Config) *http.Transport {
+	if config == nil {
+		config = &tls.Config{}
+	}
+	config = config.Clone()
+	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:        config,
+		TLSHandshakeTimeout:    10 * time.Second,
+		MaxIdleConns:           1024,
+		MaxIdleConnsPerHost:    512,
+		IdleConnTimeout:        30 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		ForceAttemptHTTP2:      true,
+	}
+}
+
+// Close frees the idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+func parseBase(raw string) (*url.URL, error) {
+	if raw == "" {
+		raw = DefaultBaseURL
+	}
+	// People paste the documented base, with its /api/v1.
+	raw = strings.TrimSuffix(strings.TrimRight(raw, "/"), strings.TrimRight(apiRoot, "/"))
+	base, err := url.Parse(raw)
+	if err != nil || base.Hostname() == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+		return nil, fmt.Errorf("the Soke API's URL must look like %s", DefaultBaseURL)
+	}
+	switch base.Scheme {
+	case "https":
+	case "http":
+		if !loopback(base.Hostname()) {
+			return nil, errors.New("the Soke API is called over plain http only on loopback, because keys would travel in clear; use https")
+		}
+	default:
+		return nil, fmt.Errorf("the Soke API's URL must begin with https://, not %s://", base.Scheme)
+	}
+	return base, nil
+}
+
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.IsLoopback()
+}

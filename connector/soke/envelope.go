@@ -1,0 +1,191 @@
+package soke
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// envelope is what Soke wraps its answers in (soke-api.md, Envelope), and as much of OpenAI's
+// shape, in which chat answers, as tells it from anything else.
+type envelope struct {
+	Success *bool           `json:"success"`
+	Data    json.RawMessage `json:"data"`
+	Error   struct {
+		Code    string          `json:"code"`
+		Message string          `json:"message"`
+		Details json.RawMessage `json:"details"`
+	} `json:"error"`
+	Meta struct {
+		RequestID string `json:"request_id"`
+	} `json:"meta"`
+
+	ID      string          `json:"id"`
+	Object  string          `json:"object"`
+	Choices json.RawMessage `json:"choices"`
+}
+
+// decode makes an answer or a failure of what came back. Whatever is not Soke's own word is
+// UPSTREAM_UNAVAILABLE, never a crash and never shown. The declared content type is not asked:
+// gateways get it wrong both ways, the envelope is the proof.
+func decode(resp *http.Response, raw []byte, now time.Time) (*Answer, *Error) {
+	status := resp.StatusCode
+	if status == http.StatusNoContent {
+		return &Answer{Status: status, RequestID: headerRequestID(resp.Header)}, nil
+	}
+	if 300 <= status && status < 400 {
+		return nil, foreign(resp, now, errors.New("a redirect is not followed"))
+	}
+	e, err := parse(raw)
+	if err != nil {
+		return nil, foreign(resp, now, err)
+	}
+	id := e.Meta.RequestID
+	if !isRequestID(id) {
+		id = headerRequestID(resp.Header)
+	}
+	switch {
+	case e.Success != nil && !*e.Success:
+		return nil, refusal(resp, e, id, now)
+	case status < 200 || status > 299:
+		return nil, foreign(resp, now, errors.New("no failure in the envelope"))
+	case e.Success != nil:
+		if e.Data == nil {
+			e.Data = json.RawMessage("null")
+		}
+		return &Answer{Status: status, Body: raw, Data: e.Data, RequestID: id}, nil
+	case e.Object != "" || e.Choices != nil:
+		if id == "" && isRequestID(e.ID) {
+			id = e.ID
+		}
+		return &Answer{Status: status, Body: raw, RequestID: id}, nil
+	}
+	return nil, foreign(resp, now, errors.New("the answer has no envelope"))
+}
+
+// parse reads one JSON object that is safe to be decoded further and passed on.
+func parse(raw []byte) (envelope, error) {
+	var e envelope
+	switch trimmed := bytes.TrimLeft(raw, " \t\r\n"); {
+	case len(trimmed) == 0:
+		return e, errors.New("the answer is empty")
+	case trimmed[0] != '{':
+		return e, errors.New("the answer is no JSON object")
+	case !utf8.Valid(raw):
+		return e, errors.New("the answer is not UTF-8")
+	case depth(raw) > maxDepth:
+		return e, errors.New("the answer is nested too deep")
+	}
+	if err := tolerant(json.Unmarshal(raw, &e)); err != nil {
+		return e, errors.New("the answer is cut off or no JSON")
+	}
+	return e, nil
+}
+
+// tolerant forgives fields of another type than expected: encoding/json leaves them zero and
+// decodes the rest.
+func tolerant(err error) error {
+	if mismatch := (*json.UnmarshalTypeError)(nil); errors.As(err, &mismatch) {
+		return nil
+	}
+	return err
+}
+
+// maxDepth bounds the nesting of what Soke sends.
+const maxDepth = 64
+
+// depth returns how deep a JSON text is nested; it need not be valid.
+func depth(raw []byte) int {
+	deepest, now, quoted := 0, 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			now++
+			deepest = max(deepest, now)
+		case c == '}' || c == ']':
+			now--
+		}
+	}
+	return deepest
+}
+
+var codeForm = regexp.MustCompile(`^[A-Z0-9_]{1,64}$`)
+
+// refusal is a failure that Soke itself reported.
+func refusal(resp *http.Response, e envelope, id string, now time.Time) *Error {
+	if !codeForm.MatchString(e.Error.Code) {
+		return foreign(resp, now, errors.New("the failure has no code"))
+	}
+	failure := &Error{
+		Code:       Code(e.Error.Code),
+		Message:    cleanText(e.Error.Message, maxMessage),
+		Details:    cleanDetails(e.Error.Details),
+		RequestID:  id,
+		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), now),
+	}
+	if resp.StatusCode >= 400 {
+		failure.Status = resp.StatusCode
+	}
+	if wait := seconds(failure.Details["retryAfter"]); wait > 0 {
+		failure.RetryAfter = wait
+	}
+	return failure
+}
+
+// foreign is an answer that is not Soke's word: a gateway's page, a part, nothing.
+func foreign(resp *http.Response, now time.Time, err error) *Error {
+	return &Error{
+		Code:       UpstreamUnavailable,
+		RequestID:  headerRequestID(resp.Header),
+		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), now),
+		Err:        fmt.Errorf("status %d: %w", resp.StatusCode, err),
+	}
+}
+
+// retryAfter reads a Retry-After header: whole seconds or a date (RFC 9110, 10.2.3).
+func retryAfter(value string, now time.Time) time.Duration {
+	if n, err := strconv.Atoi(value); err == nil {
+		return boundedWait(float64(n))
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return boundedWait(at.Sub(now).Seconds())
+	}
+	return 0
+}
+
+// seconds reads a wait that Soke sent as a number or as a text; 0 is none.
+func seconds(v any) time.Duration {
+	var text string
+	switch v := v.(type) {
+	case json.Number:
+		text = v.String()
+	case string:
+		text = strings.TrimSpace(v)
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return 0
+	}
+	return boundedWait(n)
+}
+
+// boundedWait makes a duration of seconds, a day at most; what is no wait is 0.
+func boundedWait(seconds float64) time.Duration {
+	const day = 24 * 60 * 60
+	if !(seconds > 0) { // NaN, too
+		return 0
+	}
+	return time.Duration(min(seconds, day) * float64(time.Second))
+}

@@ -1,0 +1,108 @@
+package schemas
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"reflect"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+)
+
+// Kind is what a field holds, in the terms in which platforms choose an input element.
+type Kind string
+
+// Kinds of fields.
+const (
+	String   Kind = "string"
+	Text     Kind = "text" // a string of several lines
+	Integer  Kind = "integer"
+	Number   Kind = "number"
+	Boolean  Kind = "boolean"
+	List     Kind = "list"     // of scalars, or of anything
+	Objects  Kind = "objects"  // a list of objects with known fields
+	Group    Kind = "object"   // with known fields, or with any where Fields is empty
+	Datetime Kind = "datetime" // RFC 3339
+	Any      Kind = "any"      // JSON that is passed on unread
+)
+
+// Form describes an input or an output twice over: as JSON Schema for machines and as fields in
+// the order of their declaration for forms. It is made once per type and shared: do not change it.
+type Form struct {
+	// Schema is draft 2020-12. An input's is closed, an output's is open.
+	Schema *jsonschema.Schema
+	Fields []Field
+}
+
+// Field is one input or output as a form shows it.
+type Field struct {
+	Name, Label, Help string
+	Kind              Kind
+	// Default and Example are nil, or Go values that encode to the JSON of this field.
+	Default, Example any
+	// Required means that an input must be given, or that an output is always there.
+	Required bool
+	// Advanced fields may be folded away, Hidden ones left out of forms.
+	Advanced, Hidden bool
+	// Secret values are masked by forms and quoted in no error.
+	Secret bool
+	// Nullable outputs may be null.
+	Nullable bool
+	// Enum lists the only values; nil where there are others.
+	Enum []string
+	// Min and Max bound a number itself, a text's length in characters or a list's in items.
+	Min, Max *float64
+	// Fields are the children of an object, or of each of a list of objects.
+	Fields []Field
+}
+
+// Input derives the form of an input type. The error names what the type or its tags cannot
+// express: unsupported types, defaults that break their own rules, rules that panic.
+func Input[T any]() (*Form, error) { return formOf(reflect.TypeFor[T](), input) }
+
+// Output derives the form of an output type. Rules in validate tags play no part in it. A type
+// with a MarshalJSON of its own needs a JSONSchema method too, unless its struct tags tell the truth.
+func Output[T any]() (*Form, error) { return formOf(reflect.TypeFor[T](), output) }
+
+func formOf(t reflect.Type, way direction) (*Form, error) {
+	p, err := planOf(t, way)
+	if err != nil {
+		return nil, err
+	}
+	return p.form, nil
+}
+
+// dialect is the meta-schema that a schema file names; within an answer it would be out of place.
+const dialect = "https://json-schema.org/draft/2020-12/schema"
+
+// readable undoes the HTML escapes of encoding/json; escaped backslashes go first so that what
+// follows one is left alone.
+var readable = strings.NewReplacer(`\\`, `\\`, `\u003c`, `<`, `\u003e`, `>`, `\u0026`, `&`)
+
+// Write writes the schema as Document renders it.
+func (f *Form) Write(w io.Writer) error {
+	text, err := Document(f.Schema)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(text)
+	return err
+}
+
+// Document renders a schema as a file for people: indented, fields in the order of their
+// declaration. The same schema always gives the same bytes.
+func Document(s *jsonschema.Schema) ([]byte, error) {
+	root := *s
+	root.Schema = dialect
+	compact, err := json.Marshal(root)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, compact, "", "  "); err != nil {
+		return nil, err
+	}
+	b.WriteByte('\n')
+	return []byte(readable.Replace(b.String())), nil
+}

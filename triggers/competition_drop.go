@@ -1,0 +1,48 @@
+package triggers
+
+// competitionDropParameters is the trigger's own part of its input.
+type competitionDropParameters struct {
+	Threshold float64 `json:"threshold" title:"Threshold" help:"How far the competition score must have fallen since it was last reported, from 0 to 1." default:"0.1" example:"0.1" validate:"min=0,max=1"`
+}
+
+// CompetitionDropInput is what the trigger asks.
+type CompetitionDropInput struct {
+	WatchInput
+	competitionDropParameters
+}
+
+// CompetitionDrop declares the trigger for known keywords that have become easier.
+func (declared) CompetitionDrop() Trigger {
+	before := 0.61
+	return New[CompetitionDropInput, competitionDropParameters, KeywordEvent](Trigger{
+		Key:         "competition-drop",
+		Title:       "Competition Drop",
+		Description: "Triggers when the competition score of a known keyword has fallen by the threshold.",
+		Noun:        "Competition Drop",
+		Credits:     2,
+		Sample:      []any{sampleEvent("competition-drop", "evt_06em2l8000d9h3k7n1q5t9v2c6f0a4e8g2", "best home espresso machine", 0.46, "stable", &before, nil)},
+	}, func(in CompetitionDropInput) (WatchInput, competitionDropParameters) {
+		return in.WatchInput, in.competitionDropParameters
+	}, func(p competitionDropParameters) Rule {
+		return Rule{Keyword: func(s Sighting) Verdict { return fallen(s, p.Threshold) }}
+	})
+}
+
+// scoreGrain is below every difference that Soke's scores can show; it keeps 0.5-0.4 a drop of 0.1.
+const scoreGrain = 1e-9
+
+// fallen compares a score with the one that the feed reported last. A score seen for the first
+// time becomes that reference without an event.
+func fallen(s Sighting, threshold float64) Verdict {
+	switch {
+	case s.Now.CompetitionScore == nil:
+		return Verdict{}
+	case s.Reference == nil:
+		return Verdict{Reference: s.Now.CompetitionScore}
+	}
+	drop := *s.Reference - *s.Now.CompetitionScore
+	if drop < scoreGrain || drop < threshold-scoreGrain {
+		return Verdict{}
+	}
+	return Verdict{Report: true, Reference: s.Now.CompetitionScore, PreviousScore: s.Reference}
+}

@@ -1,0 +1,215 @@
+package triggers
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/usesoke/soke-connector/connector/soke"
+)
+
+// Rule says what of a run a feed reports. A rule is pure: it knows no clock, no database and no
+// network.
+type Rule struct {
+	// Baseline reports of the first run too, marked as such, so that platforms can fill their own
+	// memory of what they have seen.
+	Baseline bool
+	// Whole reports the run as one event instead of each keyword; Keyword is then nil.
+	Whole bool
+	// Keyword decides about one keyword.
+	Keyword func(Sighting) Verdict
+}
+
+// Sighting is one keyword as a run saw it.
+type Sighting struct {
+	Now soke.Keyword
+	// Before is what the watch knew; nil for a keyword it has never seen.
+	Before *Known
+	// Reference is the score that the feed remembers; nil for none.
+	Reference *float64
+}
+
+// Verdict is what a rule makes of a sighting.
+type Verdict struct {
+	Report bool
+	// Version tells this fact from earlier ones about the same keyword; "" means that the run does.
+	Version string
+	// Reference is the score to remember from now on.
+	Reference *float64
+	// PreviousScore is the score that the event compares with.
+	PreviousScore *float64
+}
+
+// Run is one repetition of a watch, with all that its events are made of.
+type Run struct {
+	ID, WatchID   string
+	Due, At       time.Time
+	Topic, Region string
+	// First is the watch's first run; its events are the baseline.
+	First    bool
+	Keywords []soke.Keyword
+	// Known is what the watch knew before the run, by folded keyword.
+	Known map[string]Known
+}
+
+// Fact is an event that is ready to be stored.
+type Fact struct {
+	ID         string
+	OccurredAt time.Time
+	Baseline   bool
+	Body       json.RawMessage
+}
+
+// Detect returns what a feed reports of a run, in Soke's order, and the scores it remembers
+// afterwards (only those that changed). The same run always gives the same facts with the same
+// ids.
+func Detect(run Run, feed Feed, rule Rule, references map[string]float64) ([]Fact, map[string]float64, error) {
+	sightings := distinct(run.Keywords)
+	if rule.Whole {
+		fact, err := wholeFact(run, feed, sightings)
+		if err != nil || (run.First && !rule.Baseline) {
+			return nil, nil, err
+		}
+		return []Fact{fact}, nil, nil
+	}
+	var facts []Fact
+	remember := map[string]float64{}
+	for _, seen := range sightings {
+		s := Sighting{Now: seen.keyword}
+		if before, ok := run.Known[seen.fold]; ok {
+			s.Before = &before
+		}
+		if reference, ok := references[seen.fold]; ok {
+			s.Reference = &reference
+		}
+		verdict := rule.Keyword(s)
+		if verdict.Reference != nil && (s.Reference == nil || *s.Reference != *verdict.Reference) {
+			remember[seen.fold] = *verdict.Reference
+		}
+		if !verdict.Report || (run.First && !rule.Baseline) {
+			continue
+		}
+		fact, err := keywordFact(run, feed, seen, s, verdict)
+		if err != nil {
+			return nil, nil, err
+		}
+		facts = append(facts, fact)
+	}
+	return facts, remember, nil
+}
+
+// Learn returns what a watch knows after a run that it did not know before. A keyword that left
+// keeps what was known of it, so that its return is no news.
+func Learn(run Run) map[string]Known {
+	learnt := map[string]Known{}
+	for _, seen := range distinct(run.Keywords) {
+		before, ok := run.Known[seen.fold]
+		now := Known{
+			Keyword:          seen.keyword.Keyword,
+			CompetitionScore: cmp.Or(seen.keyword.CompetitionScore, before.CompetitionScore),
+			TrendDirection:   cmp.Or(seen.keyword.TrendDirection, before.TrendDirection),
+		}
+		if !ok || !now.equal(before) {
+			learnt[seen.fold] = now
+		}
+	}
+	return learnt
+}
+
+func (k Known) equal(o Known) bool {
+	sameScore := k.CompetitionScore == o.CompetitionScore ||
+		(k.CompetitionScore != nil && o.CompetitionScore != nil && *k.CompetitionScore == *o.CompetitionScore)
+	return sameScore && k.Keyword == o.Keyword && k.TrendDirection == o.TrendDirection
+}
+
+// ranked is one keyword of a run after spellings that fold together have been made one.
+type ranked struct {
+	keyword soke.Keyword
+	fold    string
+	rank    int
+}
+
+// distinct keeps one spelling of each keyword. Which one does not depend on the order in which
+// Soke sent them; the rank is the best one.
+func distinct(keywords []soke.Keyword) []ranked {
+	index := make(map[string]int, len(keywords))
+	out := make([]ranked, 0, len(keywords))
+	for i, k := range keywords {
+		fold := Fold(k.Keyword)
+		if fold == "" {
+			continue
+		}
+		at, twice := index[fold]
+		if !twice {
+			index[fold] = len(out)
+			out = append(out, ranked{keyword: k, fold: fold, rank: i + 1})
+			continue
+		}
+		if string(encoded(k)) < string(encoded(out[at].keyword)) {
+			out[at].keyword = k
+		}
+	}
+	return out
+}
+
+func encoded(k soke.Keyword) []byte {
+	b, _ := json.Marshal(k) // a keyword came from JSON and goes back to it
+	return b
+}
+
+func (r Run) head(id, kind string) Head {
+	return Head{
+		ID: id, Type: kind, OccurredAt: r.At.UTC().Truncate(time.Millisecond), WatchID: r.WatchID, RunID: r.ID,
+		Baseline: r.First, Topic: r.Topic, Region: r.Region,
+	}
+}
+
+func keywordFact(run Run, feed Feed, seen ranked, s Sighting, v Verdict) (Fact, error) {
+	version := cmp.Or(v.Version, run.ID)
+	event := KeywordEvent{
+		Head:                     run.head(EventID(run.Due, feed.ID, seen.keyword.Keyword, version), feed.Trigger),
+		Keyword:                  seen.keyword.Keyword,
+		CompetitionScore:         seen.keyword.CompetitionScore,
+		TrendDirection:           textOrNil(seen.keyword.TrendDirection),
+		PreviousCompetitionScore: v.PreviousScore,
+		Rank:                     seen.rank,
+		Details:                  encoded(seen.keyword),
+	}
+	if s.Before != nil {
+		event.PreviousTrendDirection = textOrNil(s.Before.TrendDirection)
+	}
+	return fact(event.Head, event)
+}
+
+func wholeFact(run Run, feed Feed, sightings []ranked) (Fact, error) {
+	event := ResearchEvent{
+		Head:     run.head(EventID(run.Due, feed.ID, "", run.ID), feed.Trigger),
+		Keywords: run.Keywords,
+		Count:    len(run.Keywords),
+	}
+	if event.Keywords == nil {
+		event.Keywords = []soke.Keyword{}
+	}
+	for _, seen := range sightings {
+		if _, known := run.Known[seen.fold]; !known {
+			event.NewCount++
+		}
+	}
+	return fact(event.Head, event)
+}
+
+func fact(head Head, event any) (Fact, error) {
+	body, err := json.Marshal(event)
+	if err != nil {
+		return Fact{}, fmt.Errorf("encoding event %s: %w", head.ID, err)
+	}
+	return Fact{ID: head.ID, OccurredAt: head.OccurredAt, Baseline: head.Baseline, Body: body}, nil
+}
+
+func textOrNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,44 @@
+package triggers
+
+import "time"
+
+// NewKeyword declares the trigger for keywords that a watch has not seen before.
+func (declared) NewKeyword() Trigger {
+	return New[WatchInput, none, KeywordEvent](Trigger{
+		Key:         "new-keyword",
+		Title:       "New Keyword",
+		Description: "Triggers when a research finds a keyword that it has not found before.",
+		Noun:        "Keyword",
+		Credits:     2,
+		Sample: []any{
+			sampleEvent("new-keyword", "evt_06em2l8000c7g1o3hq4d9t2kfm8b0e6a1n", "home espresso for beginners", 0.42, "rising", nil, nil),
+			sampleEvent("new-keyword", "evt_06em2l8000a4f8k2mt7v5rj1c9hq3d0e6b", "quiet espresso grinder", 0.31, "stable", nil, nil),
+		},
+	}, watchOnly, func(none) Rule {
+		return Rule{Baseline: true, Keyword: func(s Sighting) Verdict {
+			// A keyword is new to its watch once, so the fact needs no run to tell it apart.
+			return Verdict{Report: s.Before == nil, Version: "seen"}
+		}}
+	})
+}
+
+// sampleTime is when the events of samples happened.
+func sampleTime() time.Time { return time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC) }
+
+// sampleHead begins a sample event.
+func sampleHead(kind, id string) Head {
+	return Head{
+		ID: id, Type: kind, OccurredAt: sampleTime(),
+		WatchID: "wch_5k1v8t2m9q3d7h0c4f6a8e2g1o", RunID: "run_06em2l8000h4q8s2t6v0c1f5",
+		Topic: "home espresso", Region: "US",
+	}
+}
+
+func sampleEvent(kind, id, keyword string, score float64, trend string, previousScore *float64, previousTrend *string) KeywordEvent {
+	e := KeywordEvent{
+		Head: sampleHead(kind, id), Keyword: keyword, CompetitionScore: &score, TrendDirection: &trend,
+		PreviousCompetitionScore: previousScore, PreviousTrendDirection: previousTrend, Rank: 1,
+	}
+	e.Details = encoded(sampleKeyword(keyword, score, trend))
+	return e
+}

@@ -1,0 +1,34 @@
+package triggers
+
+import (
+	"encoding/json"
+
+	"github.com/usesoke/soke-connector/connector/soke"
+)
+
+// ResearchCompleted declares the trigger for every run, with all that it found.
+func (declared) ResearchCompleted() Trigger {
+	keywords := []soke.Keyword{
+		sampleKeyword("home espresso for beginners", 0.42, "rising"),
+		sampleKeyword("best home espresso machine", 0.81, "stable"),
+	}
+	return New[WatchInput, none, ResearchEvent](Trigger{
+		Key:         "research-completed",
+		Title:       "Research Completed",
+		Description: "Triggers when a scheduled research has completed, with all of its keywords.",
+		Noun:        "Research",
+		Credits:     2,
+		Sample: []any{ResearchEvent{
+			Head:     sampleHead("research-completed", "evt_06em2l8000e1o3h7q4d9t2k6fm8b0a5c7g"),
+			Keywords: keywords, Count: len(keywords), NewCount: 1,
+		}},
+	}, watchOnly, func(none) Rule { return Rule{Baseline: true, Whole: true} })
+}
+
+// sampleKeyword is a keyword as Soke sends one.
+func sampleKeyword(keyword string, score float64, trend string) soke.Keyword {
+	var k soke.Keyword
+	raw, _ := json.Marshal(map[string]any{"keyword": keyword, "competitionScore": score, "trendDirection": trend, "longTail": []string{}})
+	_ = json.Unmarshal(raw, &k) // the text is the line above
+	return k
+}
