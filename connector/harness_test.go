@@ -58,13 +58,10 @@ type setup struct {
 	timeout  time.Duration
 	now      func() time.Time
 	actions  []actions.Action
-	store    func(*sqlite.DB) connector.AnswerStore
 }
 
-func withUpstream(h http.Handler) option     { return func(s *setup) { s.upstream = h } }
-func withTimeout(d time.Duration) option     { return func(s *setup) { s.timeout = d } }
-func withClock(now func() time.Time) option  { return func(s *setup) { s.now = now } }
-func withActions(a ...actions.Action) option { return func(s *setup) { s.actions = append(s.actions, a...) } }
+func withUpstream(h http.Handler) option { return func(s *setup) { s.upstream = h } }
+func withTimeout(d time.Duration) option { return func(s *setup) { s.timeout = d } }
 
 func start(t *testing.T, options ...option) *service {
 	t.Helper()
@@ -116,8 +113,6 @@ type answer struct {
 	header http.Header
 	body   []byte
 }
-
-func (a answer) text() string { return string(a.body) }
 
 // object decodes the body, or fails the test.
 func (a answer) object(t *testing.T) map[string]any {

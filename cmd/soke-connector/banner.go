@@ -16,7 +16,7 @@ func (c *serveCommand) announce(p process, services []service) {
 		return
 	}
 	base := "http://" + services[0].listener.Addr().String()
-	paint := func(code, s string) string { return s }
+	paint := func(_, s string) string { return s }
 	if coloured(p.stdout) {
 		paint = func(code, s string) string { return "\x1b[" + code + "m" + s + "\x1b[0m" }
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -189,5 +188,5 @@ func (c *serveCommand) services(ctx context.Context, server *connector.Server) (
 		_ = main.Close()
 		return nil, err
 	}
-	return append(all, service{admin, http.Handler(server.AdminHandler())}), nil
+	return append(all, service{admin, server.AdminHandler()}), nil
 }

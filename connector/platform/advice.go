@@ -92,7 +92,7 @@ func platformAdvice(*soke.Error, Call) string {
 	return "Set Platform to youtube: it is the only platform that Soke covers today."
 }
 
-func internalAdvice(e *soke.Error, _ Call) string {
+func internalAdvice(*soke.Error, Call) string {
 	return "Try again in a few minutes. Soke accepted the request and could not finish it; if that goes on, send Soke the request ID."
 }
 

@@ -1,0 +1,129 @@
+package connector_test
+
+import (
+	"bufio"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestRepeatsOfAPaidCallArePaidOnce(t *testing.T) {
+	s := start(t)
+	const path, body = "/v1/make/actions/research-keywords", `{"topic":"home espresso"}`
+	var all sync.WaitGroup
+	answers := make([]answer, 20)
+	for i := range answers {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			answers[i] = s.post(path, body, "Idempotency-Key", "run-1")
+		}()
+	}
+	all.Wait()
+	for _, a := range answers {
+		if a.status != http.StatusOK || string(a.body) != string(answers[0].body) {
+			t.Fatalf("a repeat got another answer: %d %s", a.status, a.body)
+		}
+	}
+	if n := s.sandbox.CallCount("research/keywords"); n != 1 {
+		t.Errorf("%d calls reached Soke, want 1", n)
+	}
+	later := s.post("/v1/zapier/actions/research-keywords", `{"topic":" home espresso ","maxResults":"20"}`, "Idempotency-Key", "run-1")
+	if later.header.Get("Idempotent-Replayed") != "true" || string(later.body) != string(answers[0].body) {
+		t.Errorf("a later repeat was not replayed: %s", later.body)
+	}
+	other := s.post(path, `{"topic":"other"}`, "Idempotency-Key", "run-1")
+	if other.status != http.StatusConflict || other.failure(t)["code"] != "IDEMPOTENCY_MISMATCH" {
+		t.Errorf("another input under the same key: %d %s", other.status, other.body)
+	}
+	if n := s.sandbox.Charged(activeKey); n != 2 {
+		t.Errorf("%d credits were spent, want 2", n)
+	}
+}
+
+func TestFreeCallsSpendNoCredits(t *testing.T) {
+	s := start(t)
+	for _, p := range platforms() {
+		root := "/v1/" + string(p.Name())
+		for _, path := range []string{"/connection", "/connection/check", "/catalog"} {
+			if a := s.call(http.MethodGet, root+path, "", "X-Soke-Key", activeKey); a.status != http.StatusOK {
+				t.Errorf("%s%s: %d %s", root, path, a.status, a.body)
+			}
+		}
+		if a := s.post(root+"/estimate", `{"action":"research-keywords","topic":"x"}`); a.object(t)["creditsPerRun"] != 2.0 {
+			t.Errorf("estimate: %s", a.body)
+		}
+		check := s.call(http.MethodGet, root+"/connection/check", "", "X-Soke-Key", "not a key")
+		if check.status != http.StatusOK || check.object(t)["ok"] != false {
+			t.Errorf("the check of a bad key: %d %s", check.status, check.body)
+		}
+	}
+	if n := s.sandbox.Charged(activeKey); n != 0 {
+		t.Errorf("%d credits were spent", n)
+	}
+}
+
+func TestASlowSokeIsATimeoutInTheWordsOfThePlatform(t *testing.T) {
+	left := make(chan struct{})
+	hang := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		close(left)
+	})
+	s := start(t, withUpstream(hang), withTimeout(100*time.Millisecond))
+	a := s.call(http.MethodGet, "/v1/make/soke/trends/scan", "", "X-Soke-Key", activeKey)
+	if a.status != http.StatusGatewayTimeout || a.failure(t)["code"] != "UPSTREAM_TIMEOUT" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	<-left
+}
+
+func TestOpenAIClientsCanStreamTheChat(t *testing.T) {
+	s := start(t)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/openai/v1/chat/completions",
+		strings.NewReader(`{"model":"soke-v1","stream":true,"temperature":0.2,"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":[{"type":"text","text":"Ideas?"}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+activeKey)
+	resp, err := s.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var events []string
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			events = append(events, data)
+		}
+	}
+	if len(events) < 5 || events[len(events)-1] != "[DONE]" || !strings.Contains(events[0], "chat.completion.chunk") {
+		t.Errorf("unexpected stream of %d events: %q", len(events), events)
+	}
+}
+
+func TestAKeyLeavesNoTraceInLogsMetricsAnswersOrTheDatabase(t *testing.T) {
+	s := start(t)
+	const canary = "sk_live_canary_0123456789"
+	prompt := "a prompt that must not be logged"
+	for _, path := range []string{"/v1/zapier/actions/chat-completion", "/v1/n8n/soke/nothing", "/v1/make/actions/none"} {
+		a := s.call(http.MethodPost, path, `{"prompt":"`+prompt+`"}`, "X-Soke-Key", canary, "Idempotency-Key", "k")
+		if strings.Contains(string(a.body), canary) {
+			t.Errorf("%s answers with the key", path)
+		}
+	}
+	for name, text := range map[string]string{"logs": s.logs.String(), "metrics": s.metrics()} {
+		if strings.Contains(text, canary) || strings.Contains(text, prompt) {
+			t.Errorf("the %s hold the key or the prompt", name)
+		}
+	}
+	for _, suffix := range []string{"", "-wal"} {
+		raw, err := os.ReadFile(s.database + suffix)
+		if err == nil && strings.Contains(string(raw), canary) {
+			t.Errorf("the database%s holds the key", suffix)
+		}
+	}
+}
