@@ -101,6 +101,16 @@ func (c *serveCommand) check() error {
 			return fmt.Errorf("%s must be more than 0, for example 30s", d.flag)
 		}
 	}
+	for flag, address := range map[string]string{"--listen": c.Listen, "--admin-listen": c.AdminListen} {
+		if _, _, err := net.SplitHostPort(address); err != nil && (address != "" || flag == "--listen") {
+			return fmt.Errorf("%s %q is not HOST:PORT", flag, address)
+		}
+	}
+	client, err := soke.New(soke.Options{BaseURL: c.UpstreamURL})
+	if err != nil {
+		return fmt.Errorf("--upstream-url: %w", err)
+	}
+	client.Close()
 	if c.PublicURL != "" {
 		u, err := url.Parse(c.PublicURL)
 		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil {
