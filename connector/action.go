@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
 
 	"github.com/labstack/echo/v4"
 
@@ -74,6 +75,7 @@ func (s *Server) pay(ctx context.Context, session *soke.Session, a actions.Actio
 
 func writeAnswer(c echo.Context, a Answer) error {
 	sokeHeaders(c.Response().Header(), a.RequestID, a.limits)
+	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(a.Body)))
 	return c.JSONBlob(http.StatusOK, a.Body)
 }
 

@@ -104,3 +104,12 @@ func servicesUsed(data json.RawMessage) []string {
 func unreadable(a *Answer, problem string) *Error {
 	return &Error{Code: UpstreamUnavailable, RequestID: a.RequestID, Limits: a.Limits, Err: errors.New(problem)}
 }
+
+// tolerant forgives fields of another type than expected: encoding/json leaves them zero and
+// decodes the rest.
+func tolerant(err error) error {
+	if mismatch := (*json.UnmarshalTypeError)(nil); errors.As(err, &mismatch) {
+		return nil
+	}
+	return err
+}

@@ -16,20 +16,13 @@ import (
 // envelope is what Soke wraps its answers in (soke-api.md, Envelope), and as much of OpenAI's
 // shape, in which chat answers, as tells it from anything else.
 type envelope struct {
-	Success *bool           `json:"success"`
-	Data    json.RawMessage `json:"data"`
-	Error   struct {
-		Code    string          `json:"code"`
-		Message string          `json:"message"`
-		Details json.RawMessage `json:"details"`
-	} `json:"error"`
-	Meta struct {
-		RequestID string `json:"request_id"`
-	} `json:"meta"`
+	success   *bool
+	data      json.RawMessage // nil where there is none
+	failure   json.RawMessage
+	requestID string
 
-	ID      string          `json:"id"`
-	Object  string          `json:"object"`
-	Choices json.RawMessage `json:"choices"`
+	id     string
+	openAI bool
 }
 
 // decode makes an answer or a failure of what came back. Whatever is not Soke's own word is
@@ -47,23 +40,23 @@ func decode(resp *http.Response, raw []byte, now time.Time) (*Answer, *Error) {
 	if err != nil {
 		return nil, foreign(resp, now, err)
 	}
-	id := e.Meta.RequestID
+	id := e.requestID
 	if !isRequestID(id) {
 		id = headerRequestID(resp.Header)
 	}
 	switch {
-	case e.Success != nil && !*e.Success:
+	case e.success != nil && !*e.success:
 		return nil, refusal(resp, e, id, now)
 	case status < 200 || status > 299:
 		return nil, foreign(resp, now, errors.New("no failure in the envelope"))
-	case e.Success != nil:
-		if e.Data == nil {
-			e.Data = json.RawMessage("null")
+	case e.success != nil:
+		if e.data == nil {
+			e.data = json.RawMessage("null")
 		}
-		return &Answer{Status: status, Body: raw, Data: e.Data, RequestID: id}, nil
-	case e.Object != "" || e.Choices != nil:
-		if id == "" && isRequestID(e.ID) {
-			id = e.ID
+		return &Answer{Status: status, Body: raw, Data: e.data, RequestID: id}, nil
+	case e.openAI:
+		if id == "" && isRequestID(e.id) {
+			id = e.id
 		}
 		return &Answer{Status: status, Body: raw, RequestID: id}, nil
 	}
@@ -83,19 +76,38 @@ func parse(raw []byte) (envelope, error) {
 	case depth(raw) > maxDepth:
 		return e, errors.New("the answer is nested too deep")
 	}
-	if err := tolerant(json.Unmarshal(raw, &e)); err != nil {
+	if !json.Valid(raw) {
 		return e, errors.New("the answer is cut off or no JSON")
 	}
+	e.read(raw)
 	return e, nil
 }
 
-// tolerant forgives fields of another type than expected: encoding/json leaves them zero and
-// decodes the rest.
-func tolerant(err error) error {
-	if mismatch := (*json.UnmarshalTypeError)(nil); errors.As(err, &mismatch) {
-		return nil
+// read takes what it knows of an object. A field of another type than expected is as good as not
+// sent.
+func (e *envelope) read(object []byte) {
+	for name, value := range fields(object) {
+		switch string(name) {
+		case "success":
+			if said := string(value) == "true"; said || string(value) == "false" {
+				e.success = &said
+			}
+		case "data":
+			e.data = value
+		case "error":
+			e.failure = value
+		case "meta":
+			for name, value := range fields(value) {
+				if string(name) == "request_id" {
+					e.requestID, _ = text(value)
+				}
+			}
+		case "id":
+			e.id, _ = text(value)
+		case "object", "choices":
+			e.openAI = e.openAI || string(value) != "null" && string(value) != `""`
+		}
 	}
-	return err
 }
 
 // maxDepth bounds the nesting of what Soke sends.
@@ -121,17 +133,29 @@ func depth(raw []byte) int {
 	return deepest
 }
 
-var codeForm = regexp.MustCompile(`^[A-Z0-9_]{1,64}$`)
+var codeForm = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
 
 // refusal is a failure that Soke itself reported.
 func refusal(resp *http.Response, e envelope, id string, now time.Time) *Error {
-	if !codeForm.MatchString(e.Error.Code) {
+	var code, message string
+	var details json.RawMessage
+	for name, value := range fields(e.failure) {
+		switch string(name) {
+		case "code":
+			code, _ = text(value)
+		case "message":
+			message, _ = text(value)
+		case "details":
+			details = value
+		}
+	}
+	if !codeForm.MatchString(code) {
 		return foreign(resp, now, errors.New("the failure has no code"))
 	}
 	failure := &Error{
-		Code:       Code(e.Error.Code),
-		Message:    cleanText(e.Error.Message, maxMessage),
-		Details:    cleanDetails(e.Error.Details),
+		Code:       Code(code),
+		Message:    cleanText(message, maxMessage),
+		Details:    cleanDetails(details),
 		RequestID:  id,
 		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), now),
 	}

@@ -3,7 +3,6 @@ package soke
 import (
 	"bytes"
 	"encoding/json"
-	"iter"
 	"math"
 	"strconv"
 )
@@ -16,17 +15,24 @@ type Keyword struct {
 	CompetitionScore *float64 `json:"competitionScore" title:"Competition score" help:"From 0, easy, to 1, crowded; null where Soke did not say."`
 	TrendDirection   string   `json:"trendDirection" title:"Trend direction" form:"nullable" help:"rising, falling or stable; null where Soke did not say."`
 
-	raw json.RawMessage // Soke's object; nil if it sent a bare text
+	raw   json.RawMessage // Soke's object; nil if it sent a bare text
+	whole bool            // raw has the three documented names
 }
 
 // UnmarshalJSON reads a keyword: an object, or a bare text. What is neither leaves Keyword empty.
 // A field that comes under two names is read under the documented one.
 func (k *Keyword) UnmarshalJSON(b []byte) error {
+	k.read(bytes.Clone(b))
+	return nil
+}
+
+// read is UnmarshalJSON for bytes that nobody changes later: the keyword keeps them.
+func (k *Keyword) read(b []byte) {
 	*k = Keyword{}
 	b = bytes.TrimSpace(b)
 	if len(b) == 0 || b[0] != '{' {
 		k.Keyword, _ = text(b)
-		return nil
+		return
 	}
 	var keyword, score, trend [3]json.RawMessage
 	for name, value := range fields(b) {
@@ -51,14 +57,16 @@ func (k *Keyword) UnmarshalJSON(b []byte) error {
 			trend[2] = value
 		}
 	}
-	k.raw = bytes.Clone(b)
+	k.raw, k.whole = b, keyword[0] != nil && score[0] != nil && trend[0] != nil
 	k.Keyword, k.CompetitionScore, k.TrendDirection = firstText(keyword), firstNumber(score), firstText(trend)
-	return nil
 }
 
 // MarshalJSON writes Soke's object as it came, with the three documented names present, null where
 // Soke said nothing.
 func (k Keyword) MarshalJSON() ([]byte, error) {
+	if k.whole {
+		return k.raw, nil
+	}
 	var keyword, score, trend, sent bool
 	for name := range fields(k.raw) {
 		sent = true
@@ -105,64 +113,6 @@ func appendNumber(out []byte, n *float64) []byte {
 		value, _ = json.Marshal(*n) // a finite number always encodes
 	}
 	return append(append(out, value...), ',')
-}
-
-// fields yields the names and values of an object as they are written, without copying.
-// object is valid JSON; nothing is yielded of anything but an object.
-func fields(object []byte) iter.Seq2[[]byte, json.RawMessage] {
-	return func(yield func([]byte, json.RawMessage) bool) {
-		depth, value := 0, 0
-		var name []byte
-		for i := 0; i < len(object); i++ {
-			switch c := object[i]; c {
-			case '{', '[':
-				depth++
-			case '"':
-				end := quoteEnd(object, i)
-				if name == nil { // else it belongs to the name's value
-					name = object[i:end]
-				}
-				i = end - 1
-			case ':':
-				if depth == 1 {
-					value = i + 1
-				}
-			case ',', '}', ']':
-				if depth == 1 && name != nil && value > 0 {
-					if !yield(unquote(name), bytes.TrimSpace(object[value:i])) {
-						return
-					}
-					name = nil
-				}
-				if c != ',' {
-					depth--
-				}
-			}
-		}
-	}
-}
-
-// quoteEnd returns where the text that begins at i ends, its quote included.
-func quoteEnd(b []byte, i int) int {
-	for i++; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(b)
-}
-
-// unquote returns what a JSON text says.
-func unquote(quoted []byte) []byte {
-	if len(quoted) >= 2 && bytes.IndexByte(quoted, '\\') < 0 {
-		return quoted[1 : len(quoted)-1]
-	}
-	var s string
-	_ = json.Unmarshal(quoted, &s) // it was a part of valid JSON
-	return []byte(s)
 }
 
 // text reads a text, or a number that stands for one: a keyword may be a year.

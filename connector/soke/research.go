@@ -30,28 +30,37 @@ func (s *Session) ResearchKeywords(ctx context.Context, r KeywordsRequest) (*Key
 }
 
 // decode reads a research as tolerantly as an assumed shape demands: what is missing or of another
-// type is as good as not sent.
+// type is as good as not sent. data is valid JSON, or nothing.
 func (k *Keywords) decode(data json.RawMessage) {
-	var sent struct {
-		Topic       json.RawMessage `json:"topic"`
-		Platform    json.RawMessage `json:"platform"`
-		Keywords    json.RawMessage `json:"keywords"`
-		TopVideos   json.RawMessage `json:"topVideos"`
-		Competing   json.RawMessage `json:"topCompetingVideos"`
-		SnakeVideos json.RawMessage `json:"top_videos"`
-		Videos      json.RawMessage `json:"videos"`
+	list := data // the list alone
+	var videos [4]json.RawMessage
+	for name, value := range fields(data) {
+		switch string(name) {
+		case "topic":
+			k.Topic, _ = text(value)
+		case "platform":
+			k.Platform, _ = text(value)
+		case "keywords":
+			list = value
+		case "topVideos":
+			videos[0] = value
+		case "topCompetingVideos":
+			videos[1] = value
+		case "top_videos":
+			videos[2] = value
+		case "videos":
+			videos[3] = value
+		}
 	}
-	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) {
-		sent.Keywords = data // the list alone
-	} else {
-		_ = json.Unmarshal(data, &sent)
+	for value := range elements(list) {
+		var keyword Keyword
+		if keyword.read(value); keyword.Keyword != "" {
+			k.Keywords = append(k.Keywords, keyword)
+		}
 	}
-	k.Topic, _ = text(sent.Topic)
-	k.Platform, _ = text(sent.Platform)
-	_ = json.Unmarshal(sent.Keywords, &k.Keywords)
-	k.Keywords = slices.DeleteFunc(k.Keywords, func(k Keyword) bool { return k.Keyword == "" })
-	for _, videos := range []json.RawMessage{sent.TopVideos, sent.Competing, sent.SnakeVideos, sent.Videos} {
-		if json.Unmarshal(videos, &k.TopVideos) == nil && k.TopVideos != nil {
+	for _, sent := range videos {
+		if bytes.HasPrefix(sent, []byte("[")) {
+			k.TopVideos = slices.AppendSeq([]json.RawMessage{}, elements(sent))
 			break
 		}
 	}
