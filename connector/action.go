@@ -81,11 +81,12 @@ func writeAnswer(c echo.Context, a Answer) error {
 
 // unknownAction names the nearest action there is.
 func (s *Server) unknownAction(c echo.Context, _ *call) error {
-	keys := make([]string, 0, len(s.Catalogue.Actions))
-	for _, a := range s.Catalogue.Actions {
-		keys = append(keys, a.Key)
-	}
-	return unknown("action", c.Param("action"), keys)
+	return unknown("action", c.Param("action"), s.actionKeys())
+}
+
+// unknownTrigger names the nearest trigger there is.
+func (s *Server) unknownTrigger(c echo.Context, _ *call) error {
+	return unknown("trigger", c.Param("trigger"), s.triggerKeys())
 }
 
 // unknown is the refusal of a name that the catalogue does not have.

@@ -5,6 +5,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
+	"time"
 
 	"github.com/usesoke/soke-connector/connector/soke"
 	"github.com/usesoke/soke-connector/schemas"
@@ -23,10 +25,25 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if over := (*http.MaxBytesError)(nil); errors.As(err, &over) {
 		return nil, tooLarge
 	}
-	if err != nil {
-		return nil, &soke.Error{Code: soke.InvalidInput, Message: "The request body broke off before its end.", Err: err}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, &soke.Error{Code: soke.InvalidInput, Message: "The request body did not arrive in time. Send it again at once.", NotSent: true, Err: err}
 	}
+	if err != nil {
+		return nil, &soke.Error{Code: soke.InvalidInput, Message: "The request body broke off before its end.", NotSent: true, Err: err}
+	}
+	// What follows may take long, and no deadline of the body's may end it.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	return body, nil
+}
+
+// boundBody gives the caller a time to send the body in. It holds for every request, because
+// net/http waits for the rest of a body that nobody has read, too. A request without a body must
+// not have it: net/http would take the deadline for a caller that has left.
+func (s *Server) boundBody(w http.ResponseWriter, r *http.Request) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.BodyTimeout))
 }
 
 // requireJSON refuses a body that is not declared as JSON.

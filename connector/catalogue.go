@@ -30,6 +30,12 @@ func (s *Server) catalogue(c echo.Context, _ *call) error {
 	for _, a := range s.Catalogue.Actions {
 		answer.Actions = append(answer.Actions, describeAction(a))
 	}
+	for _, t := range s.Catalogue.Triggers {
+		answer.Triggers = append(answer.Triggers, operationAnswer{
+			Key: t.Key, Title: t.Title, Description: t.Description, Credits: t.Credits,
+			Input: t.Input.Schema, Output: t.Output.Schema, Sample: t.Sample,
+		})
+	}
 	return c.JSON(http.StatusOK, answer)
 }
 

@@ -64,6 +64,7 @@ func (s *Server) probe(ctx context.Context, session *soke.Session) (connectionAn
 		return connectionAnswer{}, err
 	}
 	cred, limits := session.Credential(), session.Meta().Limits
+	s.recheck(ctx, cred.Key)
 	answer := connectionAnswer{
 		OK: true, Label: label(cred), Subscription: "active",
 		RateLimit: rateLimit{Limit: limits.Limit, Remaining: limits.Remaining},

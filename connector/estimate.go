@@ -2,15 +2,18 @@ package connector
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/usesoke/soke-connector/schemas"
+	"github.com/usesoke/soke-connector/triggers"
 )
 
 // estimateHead says what an estimate is about; the operation's own input may stand beside it.
 type estimateHead struct {
-	Action string `json:"action,omitempty" title:"Action" help:"The key of the action to estimate." example:"research-keywords" validate:"required"`
+	Action  string `json:"action,omitempty" title:"Action" help:"The key of the action to estimate." example:"research-keywords"`
+	Trigger string `json:"trigger,omitempty" title:"Trigger" help:"The key of the trigger to estimate." example:"new-keyword"`
 }
 
 // estimateAnswer is what an operation will cost.
@@ -22,9 +25,9 @@ type estimateAnswer struct {
 	SharedWith      int      `json:"sharedWith" title:"Shared with" help:"The caller's existing uses of the same watch."`
 }
 
-// estimate says what an action costs. An input that comes along is checked, so that a form can be
-// tried without spending a credit.
-func (s *Server) estimate(c echo.Context, _ *call) error {
+// estimate says what an operation costs, spends nothing and stores nothing. An action's input is
+// checked if it comes along, so that a form can be tried for nothing.
+func (s *Server) estimate(c echo.Context, k *call) error {
 	form, err := readForm(c.Response(), c.Request())
 	if err != nil {
 		return err
@@ -33,9 +36,18 @@ func (s *Server) estimate(c echo.Context, _ *call) error {
 	if err != nil {
 		return err
 	}
+	switch {
+	case (head.Action == "") == (head.Trigger == ""):
+		return &schemas.FieldError{Field: "action", Label: "Action", Problem: "exactly one of Action and Trigger is needed", Accepted: "the key of one operation of the catalogue"}
+	case head.Trigger != "":
+		return s.estimateTrigger(c, k, head.Trigger, form)
+	}
 	a, ok := s.actionNamed(head.Action)
 	if !ok {
-		return s.unknownOperation(head.Action)
+		return &schemas.FieldError{
+			Field: "action", Label: "Action", Problem: "there is no action " + schemas.Quote(head.Action),
+			Accepted: schemas.Nearest(head.Action, s.actionKeys()),
+		}
 	}
 	if form.Len() > 0 {
 		if _, err := a.Bind(form); err != nil {
@@ -45,13 +57,61 @@ func (s *Server) estimate(c echo.Context, _ *call) error {
 	return c.JSON(http.StatusOK, estimateAnswer{CreditsPerRun: a.Credits, NextRuns: []string{}})
 }
 
-func (s *Server) unknownOperation(name string) error {
+// previewRuns is how many coming runs an estimate shows.
+const previewRuns = 5
+
+func (s *Server) estimateTrigger(c echo.Context, k *call, key string, form *schemas.Object) error {
+	t, ok := s.triggerNamed(key)
+	if !ok {
+		return &schemas.FieldError{
+			Field: "trigger", Label: "Trigger", Problem: "there is no trigger " + schemas.Quote(key),
+			Accepted: schemas.Nearest(key, s.triggerKeys()),
+		}
+	}
+	opening, err := s.opening(k.session.Credential(), t, form)
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	connection, err := s.Watching.Store.ConnectionID(ctx, opening.Key)
+	if err != nil {
+		return err
+	}
+	shared, err := s.Watching.Store.Uses(ctx, opening.Key, opening)
+	if err != nil {
+		return err
+	}
+	zone, err := time.LoadLocation(opening.Schedule.Timezone())
+	if err != nil {
+		return err
+	}
+	runs := opening.Schedule.RunsPerMonth(opening.Now)
+	answer := estimateAnswer{
+		CreditsPerRun: t.Credits, RunsPerMonth: runs, CreditsPerMonth: runs * t.Credits,
+		NextRuns: []string{}, SharedWith: shared,
+	}
+	watchID := triggers.WatchID(connection, opening.AccountID, opening.Research, opening.Schedule)
+	at := opening.Now
+	for range previewRuns {
+		at = opening.Schedule.Next(at, watchID)
+		answer.NextRuns = append(answer.NextRuns, at.In(zone).Format(time.RFC3339))
+	}
+	return c.JSON(http.StatusOK, answer)
+}
+
+// actionKeys and triggerKeys are what the catalogue knows, for hints.
+func (s *Server) actionKeys() []string {
 	keys := make([]string, 0, len(s.Catalogue.Actions))
 	for _, a := range s.Catalogue.Actions {
 		keys = append(keys, a.Key)
 	}
-	return &schemas.FieldError{
-		Field: "action", Label: "Action", Problem: "there is no action " + schemas.Quote(name),
-		Accepted: schemas.Nearest(name, keys),
+	return keys
+}
+
+func (s *Server) triggerKeys() []string {
+	keys := make([]string, 0, len(s.Catalogue.Triggers))
+	for _, t := range s.Catalogue.Triggers {
+		keys = append(keys, t.Key)
 	}
+	return keys
 }

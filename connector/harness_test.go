@@ -55,6 +55,8 @@ type option func(*setup)
 
 type setup struct {
 	upstream http.Handler
+	address  string // in place of the upstream's own
+	patience time.Duration
 	timeout  time.Duration
 	now      func() time.Time
 	actions  []actions.Action
@@ -62,6 +64,9 @@ type setup struct {
 
 func withUpstream(h http.Handler) option { return func(s *setup) { s.upstream = h } }
 func withTimeout(d time.Duration) option { return func(s *setup) { s.timeout = d } }
+
+func withAddress(url string) option          { return func(s *setup) { s.address = url } }
+func withBodyTimeout(d time.Duration) option { return func(s *setup) { s.patience = d } }
 
 func start(t *testing.T, options ...option) *service {
 	t.Helper()
@@ -72,6 +77,9 @@ func start(t *testing.T, options ...option) *service {
 	}
 	upstream := httptest.NewServer(set.upstream)
 	t.Cleanup(upstream.Close)
+	if set.address == "" {
+		set.address = upstream.URL
+	}
 
 	s := &service{t: t, sandbox: box, logs: &lockedBuffer{}, database: filepath.Join(t.TempDir(), "connector.db")}
 	logger := slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -81,13 +89,14 @@ func start(t *testing.T, options ...option) *service {
 	}
 	s.db = db
 	metrics := connector.NewMetrics()
-	client, err := soke.New(soke.Options{BaseURL: upstream.URL, Timeout: set.timeout, UserAgent: "test", Observe: metrics.ObserveSoke})
+	client, err := soke.New(soke.Options{BaseURL: set.address, Timeout: set.timeout, UserAgent: "test", Observe: metrics.ObserveSoke})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.server, err = connector.New(connector.Config{
 		Soke: client, Catalogue: platform.Catalogue{Actions: set.actions}, Platforms: platforms(),
 		Answers: db, Ready: db.Writable, Metrics: metrics, Logger: logger, Version: "test", Now: set.now, CallTimeout: set.timeout,
+		BodyTimeout: set.patience,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		k := s.newCall(c.Request())
 		c.Set(callKey, k)
+		s.boundBody(c.Response(), c.Request())
 		c.Response().Header().Set(headerRequestID, k.requestID)
 		s.Metrics.inFlight.Inc()
 		defer s.Metrics.inFlight.Dec()

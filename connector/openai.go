@@ -57,19 +57,20 @@ func (s *Server) openAIChat(c echo.Context, k *call) error {
 	if err != nil {
 		return fmt.Errorf("encoding a chat request: %w", err)
 	}
-	call := soke.Call{Operation: "openai-chat", Method: http.MethodPost, Path: "chat/completions", Body: encoded, Stream: asked.Stream}
+	call := soke.Call{Operation: "openai-chat", Method: http.MethodPost, Path: "chat/completions", Body: encoded}
 	if asked.Stream {
-		return s.relay(c, k, call)
+		return s.openAIStream(c, k, call)
 	}
 	answer, err := k.session.Do(c.Request().Context(), call)
 	if err != nil {
 		return err
 	}
-	sokeHeaders(c.Response().Header(), answer.RequestID, answer.Limits)
-	if answer.Data != nil {
-		return c.JSONBlob(http.StatusOK, answer.Data)
+	completion, err := completionIn(answer)
+	if err != nil {
+		return err
 	}
-	return c.JSONBlob(http.StatusOK, answer.Body)
+	sokeHeaders(c.Response().Header(), answer.RequestID, answer.Limits)
+	return c.JSONBlob(http.StatusOK, completion)
 }
 
 func readOpenAIBody(c echo.Context) ([]byte, error) {
@@ -145,18 +146,4 @@ func contentText(i int, content json.RawMessage) (string, error) {
 		}
 	}
 	return text, nil
-}
-
-// openAIModels lists the one model there is, without asking Soke.
-func (s *Server) openAIModels(c echo.Context, _ *call) error {
-	type model struct {
-		ID      string `json:"id"`
-		Object  string `json:"object"`
-		Created int64  `json:"created"`
-		OwnedBy string `json:"owned_by"`
-	}
-	return c.JSON(http.StatusOK, struct {
-		Object string  `json:"object"`
-		Data   []model `json:"data"`
-	}{Object: "list", Data: []model{{ID: sokeModel, Object: "model", OwnedBy: "soke"}}})
 }

@@ -3,14 +3,18 @@ package connector
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/labstack/echo/v4"
 
+	"github.com/usesoke/soke-connector/connector/platform"
 	"github.com/usesoke/soke-connector/schemas"
+	"github.com/usesoke/soke-connector/triggers"
 )
 
 // serveOpenAPI serves the document made when the server was built.
@@ -78,6 +82,9 @@ func (s *Server) operation(r route, path string) doc {
 	if strings.Contains(path, "{path}") {
 		parameters = append(parameters, parameter("path", "path", "The endpoint below /api/v1/."))
 	}
+	if strings.Contains(path, "{id}") {
+		parameters = append(parameters, parameter("path", "id", "The subscription's id."))
+	}
 	for _, name := range r.headers {
 		parameters = append(parameters, parameter("header", name, ""))
 	}
@@ -125,6 +132,9 @@ func responses(r route) doc {
 		success["text/event-stream"] = doc{"schema": doc{"type": "string"}}
 	}
 	out := doc{"200": doc{"description": "Success", "content": success}}
+	if r.created {
+		out["201"] = doc{"description": "Made", "content": success}
+	}
 	if r.operation == "soke" {
 		out["2XX"] = doc{"description": "Success, with the status Soke answered", "content": success}
 	}
@@ -161,9 +171,54 @@ func connectionCheckSchema() *jsonschema.Schema {
 // estimateInputSchema is open: the operation's own input may stand beside its name.
 func estimateInputSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{
-		Type: "object", Required: []string{"action"},
-		Properties: map[string]*jsonschema.Schema{"action": {Type: "string", Title: "Action"}},
+		Type:  "object",
+		OneOf: []*jsonschema.Schema{{Required: []string{"action"}}, {Required: []string{"trigger"}}},
+		Properties: map[string]*jsonschema.Schema{
+			"action": {Type: "string", Title: "Action"}, "trigger": {Type: "string", Title: "Trigger"},
+		},
 	}
+}
+
+// besides is a trigger's input with what stands beside it in a body.
+func besides(t triggers.Trigger, heads ...*jsonschema.Schema) *jsonschema.Schema {
+	whole := *t.Input.Schema
+	whole.Properties, whole.PropertyOrder = maps.Clone(whole.Properties), slices.Clone(whole.PropertyOrder)
+	for _, head := range heads {
+		maps.Copy(whole.Properties, head.Properties)
+		whole.PropertyOrder = append(whole.PropertyOrder, head.PropertyOrder...)
+		whole.Required = append(slices.Clone(whole.Required), head.Required...)
+	}
+	return &whole
+}
+
+func pollSchema(t triggers.Trigger, paging platform.Paging) *jsonschema.Schema {
+	heads := []*jsonschema.Schema{inputSchema[pollLimit]()}
+	if paging.Cursor {
+		heads = append(heads, inputSchema[pollCursor]())
+	}
+	if paging.Since {
+		heads = append(heads, inputSchema[pollSince]())
+	}
+	return besides(t, heads...)
+}
+
+// listSchema is what a poll answers with.
+func listSchema(t triggers.Trigger, paging platform.Paging) *jsonschema.Schema {
+	events := &jsonschema.Schema{Type: "array", Items: t.Output.Schema}
+	if !paging.Cursor {
+		return events
+	}
+	page := answerSchema[platform.PagedList]()
+	page.Properties["events"] = events
+	return page
+}
+
+func inputSchema[T any]() *jsonschema.Schema {
+	form, err := schemas.Input[T]()
+	if err != nil {
+		panic(fmt.Sprintf("the schema of a body: %v", err))
+	}
+	return form.Schema
 }
 
 func answerSchema[T any]() *jsonschema.Schema {

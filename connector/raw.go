@@ -33,13 +33,30 @@ func (s *Server) rawCall(c echo.Context, k *call) error {
 	}
 	call := soke.Call{Operation: "raw", Method: r.Method, Path: path, Query: r.URL.Query(), Body: body}
 	if path == "chat/completions" && wantsStream(body) {
-		call.Stream = true
-		return s.relay(c, k, call)
+		return s.rawStream(c, k, call)
 	}
 	answer, err := k.session.Do(r.Context(), call)
 	if err != nil {
 		return err
 	}
+	return writeRaw(c, answer)
+}
+
+// rawStream forwards a call whose answer comes in events, or whole where Soke does not stream.
+func (s *Server) rawStream(c echo.Context, k *call, call soke.Call) error {
+	stream, err := k.session.Stream(c.Request().Context(), call)
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	if answer := stream.Whole(); answer != nil {
+		return writeRaw(c, answer)
+	}
+	return s.relay(c, k, stream)
+}
+
+// writeRaw answers with what Soke sent.
+func writeRaw(c echo.Context, answer *soke.Answer) error {
 	sokeHeaders(c.Response().Header(), answer.RequestID, answer.Limits)
 	if len(answer.Body) == 0 {
 		return c.NoContent(answer.Status)

@@ -18,12 +18,36 @@ const relayPatience = time.Minute
 // relay passes a stream of Soke's on, event by event, each flushed at once. When the caller
 // leaves, the upstream call is freed with the request's context. A stream that breaks ends with an
 // event that holds the failure and without [DONE], so that no client takes a part for the whole.
-func (s *Server) relay(c echo.Context, k *call, call soke.Call) error {
-	stream, err := k.session.Stream(c.Request().Context(), call)
-	if err != nil {
-		return err
+func (s *Server) relay(c echo.Context, k *call, stream *soke.Stream) error {
+	out := openEvents(c, k)
+	for data, err := range stream.Events() {
+		if err != nil {
+			failure := asError(err)
+			k.code = failure.Code
+			_, _, body := s.render(c, k, platform.Describe(failure, k.words()))
+			said, _ := json.Marshal(body)
+			_ = out.send(string(said))
+			return nil
+		}
+		if err := out.send(data); err != nil {
+			return nil
+		}
 	}
-	defer stream.Close()
+	_ = out.send(streamEnd)
+	return nil
+}
+
+// streamEnd is the data of the event that ends a stream.
+const streamEnd = "[DONE]"
+
+// events is an answer in events.
+type events struct {
+	w       *echo.Response
+	control *http.ResponseController
+}
+
+// openEvents sends the head of an answer in events, with what Soke said along with its own.
+func openEvents(c echo.Context, k *call) events {
 	meta := k.session.Meta()
 	h := c.Response().Header()
 	sokeHeaders(h, meta.RequestID, meta.Limits)
@@ -31,29 +55,15 @@ func (s *Server) relay(c echo.Context, k *call, call soke.Call) error {
 	h.Set(echo.HeaderCacheControl, "no-cache, no-transform")
 	h.Set("X-Accel-Buffering", "no")
 	c.Response().WriteHeader(http.StatusOK)
+	return events{c.Response(), http.NewResponseController(c.Response())}
+}
 
-	send := func(data string) error {
-		control := http.NewResponseController(c.Response())
-		_ = control.SetWriteDeadline(time.Now().Add(relayPatience))
-		event := "data: " + strings.ReplaceAll(data, "\n", "\ndata: ") + "\n\n"
-		if _, err := c.Response().Write([]byte(event)); err != nil {
-			return err
-		}
-		return control.Flush()
+// send sends one event. Its error is that the caller has left, or is too slow.
+func (e events) send(data string) error {
+	_ = e.control.SetWriteDeadline(time.Now().Add(relayPatience))
+	event := "data: " + strings.ReplaceAll(data, "\n", "\ndata: ") + "\n\n"
+	if _, err := e.w.Write([]byte(event)); err != nil {
+		return err
 	}
-	for data, err := range stream.Events() {
-		if err != nil {
-			failure := asError(err)
-			k.code = failure.Code
-			_, _, body := s.render(c, k, platform.Describe(failure, k.words()))
-			said, _ := json.Marshal(body)
-			_ = send(string(said))
-			return nil
-		}
-		if err := send(data); err != nil {
-			return nil
-		}
-	}
-	_ = send("[DONE]")
-	return nil
+	return e.control.Flush()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/usesoke/soke-connector/actions"
 	"github.com/usesoke/soke-connector/connector/platform"
+	"github.com/usesoke/soke-connector/triggers"
 )
 
 // route is one line of the service's surface. The router, the labels of logs and metrics and
@@ -29,6 +30,8 @@ type route struct {
 	// body and answer are the schemas of both sides; nil where there is no body, or any JSON.
 	body, answer *jsonschema.Schema
 	query        []string
+	// created marks a route that answers with 201 when it has made something.
+	created bool
 	// headers are the request headers of the route beyond the credential's.
 	headers []string
 	// doc is the path as OpenAPI shows it, where the router's own form differs; documents
@@ -70,6 +73,9 @@ func (s *Server) platformTable(p platform.Dialect) []route {
 			handle: func(c echo.Context, k *call) error { return s.runAction(c, k, a) },
 		})
 	}
+	if len(s.Catalogue.Triggers) > 0 {
+		all = append(all, s.triggerTable(p, root)...)
+	}
 	for _, method := range rawMethods() {
 		all = append(all, route{
 			method: method, path: root + "/soke/*", doc: root + "/soke/{path}", operation: "soke",
@@ -78,6 +84,38 @@ func (s *Server) platformTable(p platform.Dialect) []route {
 	}
 	for i := range all {
 		all[i].dialect = p
+	}
+	return all
+}
+
+// triggerTable is the surface of the triggers.
+func (s *Server) triggerTable(p platform.Dialect, root string) []route {
+	all := []route{
+		{method: http.MethodPost, path: root + "/connection/rotate", operation: "connection-rotate", title: "Key Rotation", summary: "Moves everything made with a previous key to this one", body: inputSchema[rotateInput](), answer: answerSchema[rotateAnswer](), handle: s.rotate},
+	}
+	for _, line := range []struct{ method, path string }{
+		{http.MethodGet, "/sample"}, {http.MethodPost, "/poll"}, {http.MethodPost, "/subscriptions"}, {http.MethodGet, "/subscriptions"},
+		{http.MethodGet, "/subscriptions/:id"}, {http.MethodDelete, "/subscriptions/:id"},
+	} {
+		all = append(all, route{method: line.method, path: root + "/triggers/:trigger" + line.path, operation: "trigger", open: true, handle: s.unknownTrigger})
+	}
+	for _, t := range s.Catalogue.Triggers {
+		base := root + "/triggers/" + t.Key
+		with := func(handle func(echo.Context, *call, triggers.Trigger) error) func(echo.Context, *call) error {
+			return func(c echo.Context, k *call) error { return handle(c, k, t) }
+		}
+		state := answerSchema[subscriptionAnswer]()
+		for _, r := range []route{
+			{method: http.MethodGet, path: base + "/sample", summary: "What events look like", answer: &jsonschema.Schema{Type: "array", Items: t.Output.Schema}, handle: with(s.sample)},
+			{method: http.MethodPost, path: base + "/poll", summary: t.Description, body: pollSchema(t, p.Paging()), answer: listSchema(t, p.Paging()), handle: with(s.poll)},
+			{method: http.MethodPost, path: base + "/subscriptions", summary: "Pushes events to a URL", body: besides(t, inputSchema[subscribeHead]()), answer: answerSchema[subscribedAnswer](), created: true, handle: with(s.subscribe)},
+			{method: http.MethodGet, path: base + "/subscriptions", summary: "The caller's subscription with a target", query: []string{"targetUrl"}, answer: state, handle: with(s.findTarget)},
+			{method: http.MethodGet, path: base + "/subscriptions/:id", doc: base + "/subscriptions/{id}", summary: "The state of a subscription", answer: state, handle: with(s.showSubscription)},
+			{method: http.MethodDelete, path: base + "/subscriptions/:id", doc: base + "/subscriptions/{id}", summary: "Ends a subscription, for its key or its token", open: true, headers: []string{headerUnsubscribeToken}, answer: answerSchema[deletedAnswer](), handle: with(s.unsubscribe)},
+		} {
+			r.operation, r.title, r.credits = t.Key, t.Title, t.Credits
+			all = append(all, r)
+		}
 	}
 	return all
 }

@@ -25,6 +25,8 @@ type Config struct {
 	Soke      *soke.Client
 	Catalogue platform.Catalogue
 	Platforms []platform.Dialect
+	// Watching is what triggers need; nil if the catalogue has none.
+	Watching *Watching
 	// Answers keeps the answers of idempotent actions.
 	Answers AnswerStore
 	// Ready reports why the connector cannot do its work, or nil.
@@ -36,6 +38,8 @@ type Config struct {
 	Version, PublicURL string
 	// CallTimeout bounds a paid call that goes on after its caller has left. 0 is two minutes.
 	CallTimeout time.Duration
+	// BodyTimeout is how long a caller may take to send a request's body. 0 is 30 seconds.
+	BodyTimeout time.Duration
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -54,11 +58,17 @@ func New(c Config) (*Server, error) {
 	if c.Soke == nil || c.Answers == nil || c.Ready == nil || c.Metrics == nil || c.Logger == nil {
 		return nil, errors.New("connector: incomplete Config")
 	}
+	if len(c.Catalogue.Triggers) > 0 && c.Watching == nil {
+		return nil, errors.New("connector: triggers without Watching")
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	if c.CallTimeout == 0 {
 		c.CallTimeout = 2 * time.Minute
+	}
+	if c.BodyTimeout == 0 {
+		c.BodyTimeout = 30 * time.Second
 	}
 	s := &Server{Config: c}
 	s.paidOnce = newPaidOnce(c.Answers, c.CallTimeout, c.Now, c.Logger)

@@ -31,18 +31,23 @@ func (declared) CompetitionDrop() Trigger {
 // scoreGrain is below every difference that Soke's scores can show; it keeps 0.5-0.4 a drop of 0.1.
 const scoreGrain = 1e-9
 
-// fallen compares a score with the one that the feed reported last. A score seen for the first
-// time becomes that reference without an event.
+// fallen compares a score with the one that the feed reported last. A feed that has reported none
+// compares with what its watch knew; a score seen for the first time becomes the reference without
+// an event.
 func fallen(s Sighting, threshold float64) Verdict {
+	reference := s.Reference
+	if reference == nil && s.Before != nil {
+		reference = s.Before.CompetitionScore
+	}
 	switch {
 	case s.Now.CompetitionScore == nil:
-		return Verdict{}
-	case s.Reference == nil:
+		return Verdict{Reference: reference}
+	case reference == nil:
 		return Verdict{Reference: s.Now.CompetitionScore}
 	}
-	drop := *s.Reference - *s.Now.CompetitionScore
+	drop := *reference - *s.Now.CompetitionScore
 	if drop < scoreGrain || drop < threshold-scoreGrain {
-		return Verdict{}
+		return Verdict{Reference: reference}
 	}
-	return Verdict{Report: true, Reference: s.Now.CompetitionScore, PreviousScore: s.Reference}
+	return Verdict{Report: true, Reference: s.Now.CompetitionScore, PreviousScore: reference}
 }

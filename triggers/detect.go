@@ -153,6 +153,16 @@ func distinct(keywords []soke.Keyword) []ranked {
 	return out
 }
 
+// Folds returns the folded forms of keywords, each once.
+func Folds(keywords []soke.Keyword) []string {
+	sightings := distinct(keywords)
+	folds := make([]string, len(sightings))
+	for i, seen := range sightings {
+		folds[i] = seen.fold
+	}
+	return folds
+}
+
 func encoded(k soke.Keyword) []byte {
 	b, _ := json.Marshal(k) // a keyword came from JSON and goes back to it
 	return b

@@ -1,6 +1,7 @@
 package triggers
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
@@ -58,4 +59,17 @@ func digest(size int, parts ...string) string {
 		h.Write([]byte(p))
 	}
 	return strings.ToLower(alphabet.EncodeToString(h.Sum(nil)[:size]))
+}
+
+// Nonce returns n random bytes as text that fits an id.
+func Nonce(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // it never fails: the runtime would stop the process
+	return strings.ToLower(alphabet.EncodeToString(b))
+}
+
+// DeliveryID is the identity of what a subscription is told of a run, or of what names the
+// occasion of a delivery that tells of no run.
+func DeliveryID(subscriptionID, occasion string) string {
+	return "dlv_" + digest(16, subscriptionID, occasion)
 }

@@ -31,9 +31,13 @@ type Watch struct {
 	Research json.RawMessage
 	Schedule Schedule
 	State    State
-	// Reason is why a paused watch is paused.
-	Reason soke.Code
-	// NextRunAt is when the next run, or while paused the next probe, is due; zero while asleep.
+	// Failure is why a paused watch is paused, or why the latest run of another one failed; nil
+	// after a success.
+	Failure *Failure
+	// DueAt is the due time that the next run stands for; zero while asleep.
+	DueAt time.Time
+	// NextRunAt is when the scheduler looks at the watch next: DueAt, the time of a retry, or of
+	// the next probe of a paused watch; zero while asleep.
 	NextRunAt time.Time
 	LastRunAt time.Time
 	PolledAt  time.Time
@@ -42,6 +46,8 @@ type Watch struct {
 	Runs int
 	// Attempts counts the failed tries of the run that is due now.
 	Attempts int
+	// Feeds counts the feeds, so that a run notices one that was opened meanwhile.
+	Feeds int
 }
 
 // Feed is what one trigger with its parameters reports of a watch.
@@ -58,14 +64,90 @@ type Known struct {
 	TrendDirection   string
 }
 
-// Occurrence is how one due time of a watch ended.
-type Occurrence string
+// Outcome is how a due time of a watch ended.
+type Outcome string
 
 // Every due time ends as one of these.
 const (
-	Ran       Occurrence = "ran"
-	Late      Occurrence = "late"      // ran more than a minute after it was due
-	Coalesced Occurrence = "coalesced" // missed while the connector was down; one run stands for all
-	Skipped   Occurrence = "skipped"   // not run, for the recorded reason
-	Failed    Occurrence = "failed"    // tried without success
+	Ran       Outcome = "ran"
+	Late      Outcome = "late"      // ran more than a minute after it was due
+	Coalesced Outcome = "coalesced" // missed while another run was late; that one stands for it
+	Skipped   Outcome = "skipped"   // not run, for the recorded reason
+	Failed    Outcome = "failed"    // tried without success, for the recorded reason
 )
+
+// Occurrence is how one due time ended, or Count of them from Due on that ended alike.
+type Occurrence struct {
+	Due     time.Time
+	Outcome Outcome
+	// Reason is a code for what was skipped or failed.
+	Reason string
+	Count  int
+	// At is when it was recorded.
+	At time.Time
+}
+
+// Claim is a watch that its holder alone may run, until the lease is over.
+type Claim struct {
+	Watch
+	// Lease tells this claim from later ones of the same watch.
+	Lease int64
+	// Subscriptions counts those that have not ended.
+	Subscriptions int
+	Key           soke.Key
+}
+
+// Knowledge is what a run is compared with.
+type Knowledge struct {
+	// Known is what the watch knew, by folded keyword, of the keywords asked for.
+	Known map[string]Known
+	// Feeds are all feeds of the watch, with the scores they remember of those keywords.
+	Feeds []FeedState
+}
+
+// FeedState is a feed and what it remembers.
+type FeedState struct {
+	Feed
+	Marks map[string]float64
+}
+
+// Settlement is how a claim ends. A store keeps all of it or nothing, and only while the claim
+// still holds.
+type Settlement struct {
+	Claim Claim
+	// What the watch is from now on.
+	State      State
+	Failure    *Failure
+	DueAt      time.Time
+	NextRunAt  time.Time
+	Attempts   int
+	At         time.Time
+	Occurred   []Occurrence
+	Report     *Report // what a run found; nil if there was none
+	TellPaused bool    // one delivery through each subscription says why the watch is paused
+}
+
+// Report is what a run found and what it made of it.
+type Report struct {
+	Run    Run
+	Learnt map[string]Known
+	Feeds  []FeedReport
+	// KnownFeeds is Watch.Feeds as the run saw it: a store refuses the report of a run that has
+	// missed a feed.
+	KnownFeeds int
+	RequestID  string
+}
+
+// FeedReport is what a run has to say in one feed.
+type FeedReport struct {
+	FeedID string
+	Facts  []Fact
+	Marks  map[string]float64
+}
+
+// Result is what the latest run of a watch found, from which the baseline of a new feed is made.
+type Result struct {
+	RunID    string
+	Due, At  time.Time
+	Keywords []soke.Keyword
+}

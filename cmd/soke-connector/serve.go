@@ -23,6 +23,7 @@ import (
 	"github.com/usesoke/soke-connector/connector/sandbox"
 	"github.com/usesoke/soke-connector/connector/soke"
 	"github.com/usesoke/soke-connector/connector/sqlite"
+	"github.com/usesoke/soke-connector/triggers"
 )
 
 // serveCommand holds the flags of contract section 1.
@@ -66,7 +67,7 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 
-	server, closeSoke, err := c.build(db, logger)
+	server, engines, closeSoke, err := c.build(db, logger)
 	if err != nil {
 		return err
 	}
@@ -83,6 +84,7 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 		defer cancel()
 		return errors.Join(err, server.Drain(limit))
 	})
+	group.Go(func() error { return engines.run(ctx, db, c.ShutdownTimeout) })
 	group.Go(func() error { return housekeeping(ctx, db, logger) })
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -140,6 +142,7 @@ func (c *serveCommand) prepareSandbox(ctx context.Context, group *errgroup.Group
 	if c.Database == "" {
 		c.Database = filepath.Join(dir, defaultDatabase)
 	}
+	c.MinInterval = min(c.MinInterval, sandboxInterval)
 	listener, err := listen(ctx, "--upstream-url", "127.0.0.1:0")
 	if err != nil {
 		return dir, err
@@ -155,19 +158,26 @@ func (c *serveCommand) prepareSandbox(ctx context.Context, group *errgroup.Group
 const defaultDatabase = "soke-connector.db"
 
 // build wires the service by hand.
-func (c *serveCommand) build(db *sqlite.DB, logger *slog.Logger) (*connector.Server, func(), error) {
+func (c *serveCommand) build(db *sqlite.DB, logger *slog.Logger) (*connector.Server, *engines, func(), error) {
 	metrics := connector.NewMetrics()
 	client, err := soke.New(soke.Options{
 		BaseURL: c.UpstreamURL, Timeout: c.UpstreamTimeout,
 		UserAgent: "soke-connector/" + version, Observe: metrics.ObserveSoke,
 	})
 	if err != nil {
-		return nil, nil, usageError{fmt.Errorf("--upstream-url: %w", err)}
+		return nil, nil, nil, usageError{fmt.Errorf("--upstream-url: %w", err)}
+	}
+	dialects := []platform.Dialect{zapier.Dialect{}, n8n.Dialect{}, make.Dialect{}}
+	engines, err := c.engines(db, client, dialects, metrics, logger)
+	if err != nil {
+		client.Close()
+		return nil, nil, nil, err
 	}
 	server, err := connector.New(connector.Config{
 		Soke:        client,
-		Catalogue:   platform.Catalogue{Actions: actions.All()},
-		Platforms:   []platform.Dialect{zapier.Dialect{}, n8n.Dialect{}, make.Dialect{}},
+		Catalogue:   platform.Catalogue{Actions: actions.All(), Triggers: triggers.All()},
+		Platforms:   dialects,
+		Watching:    engines.watching,
 		Answers:     db,
 		Ready:       db.Writable,
 		Metrics:     metrics,
@@ -178,9 +188,9 @@ func (c *serveCommand) build(db *sqlite.DB, logger *slog.Logger) (*connector.Ser
 	})
 	if err != nil {
 		client.Close()
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return server, client.Close, nil
+	return server, engines, client.Close, nil
 }
 
 // services opens the listeners.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/usesoke/soke-connector/actions"
 	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
 // Name names a platform in paths, tables and answers.
@@ -28,6 +29,12 @@ type Dialect interface {
 	NativeError(f Failure, call Call) NativeError
 	// Error is the whole answer: status, headers and body.
 	Error(f Failure, call Call) (status int, header http.Header, body any)
+	// Paging says by what its polls ask for what is new.
+	Paging() Paging
+	// List is the answer to a poll.
+	List(p Page) any
+	// Receiver says how its webhooks answer, and how they are told that a watch is paused.
+	Receiver() delivery.Receiver
 }
 
 // Catalogue is every operation there is.

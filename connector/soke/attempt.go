@@ -62,6 +62,11 @@ func (s *Session) send(ctx context.Context, token Token, call Call, o *Observati
 		return nil, lost(ctx, err, notSent)
 	}
 	o.Status = resp.StatusCode
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		// net/http gives such a connection away: neither the context nor a deadline would end a read.
+		_ = resp.Body.Close()
+		return nil, foreign(resp, s.client.now(), errors.New("nobody asked for another protocol"))
+	}
 	return resp, nil
 }
 

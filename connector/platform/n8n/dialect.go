@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/usesoke/soke-connector/connector/platform"
+	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
 // Dialect is how n8n is spoken to.
@@ -21,4 +22,19 @@ func (d Dialect) NativeError(f platform.Failure, call platform.Call) platform.Na
 // Error is the whole answer to a call that failed.
 func (d Dialect) Error(f platform.Failure, call platform.Call) (int, http.Header, any) {
 	return platform.Answer(d.Name(), f, call)
+}
+
+// Paging says that the node keeps a cursor.
+func (Dialect) Paging() platform.Paging { return platform.Paging{Cursor: true} }
+
+// List is a page with its cursor.
+func (Dialect) List(p platform.Page) any { return p.Paged() }
+
+// Receiver says how n8n's webhooks answer: 404 is a workflow that is off and may come back
+// (platforms/n8n.md, 5).
+func (d Dialect) Receiver() delivery.Receiver {
+	return delivery.Receiver{
+		Policy: delivery.Policy{Pauses: []int{http.StatusNotFound, http.StatusGone}},
+		Paused: platform.PausedError(d),
+	}
 }

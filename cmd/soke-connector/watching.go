@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/usesoke/soke-connector/connector"
+	"github.com/usesoke/soke-connector/connector/platform"
+	"github.com/usesoke/soke-connector/connector/soke"
+	"github.com/usesoke/soke-connector/connector/sqlite"
+	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/triggers/delivery"
+	"github.com/usesoke/soke-connector/triggers/scheduler"
+)
+
+// sandboxInterval is the shortest interval of watches in the sandbox (contract 1).
+const sandboxInterval = time.Second
+
+// engines are the two that work in the background: due watches become runs, and what runs put into
+// the outbox goes to its receivers.
+type engines struct {
+	scheduler *scheduler.Scheduler
+	outbox    *delivery.Engine
+	watching  *connector.Watching
+}
+
+func (c *serveCommand) engines(db *sqlite.DB, client *soke.Client, dialects []platform.Dialect, metrics *connector.Metrics, logger *slog.Logger) (*engines, error) {
+	guard, err := delivery.NewGuard(delivery.GuardOptions{AllowLoopback: c.Sandbox, AllowPlainHTTP: c.Sandbox, AllowTargets: c.AllowTargets})
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--allow-targets: %w", err)}
+	}
+	receivers := map[string]delivery.Receiver{}
+	for _, d := range dialects {
+		receivers[string(d.Name())] = d.Receiver()
+	}
+	e := &engines{}
+	if e.outbox, err = delivery.NewEngine(delivery.EngineOptions{
+		Store: db, Guard: guard, Receivers: receivers, Logger: logger,
+		UserAgent: "soke-connector/" + version, Observe: metrics.ObserveDelivery,
+	}); err != nil {
+		return nil, err
+	}
+	if e.scheduler, err = scheduler.New(scheduler.Options{
+		Store: db, Soke: client, Triggers: triggers.All(), Logger: logger,
+		Committed: e.outbox.Wake, Observe: metrics.ObserveRun,
+	}); err != nil {
+		return nil, err
+	}
+	e.watching = &connector.Watching{Store: db, Runner: e.scheduler, Outbox: e.outbox, Targets: guard, MinInterval: c.MinInterval}
+	return e, nil
+}
+
+// run runs both until ctx ends, then lets what has begun finish for as long as patience.
+func (e *engines) run(ctx context.Context, db *sqlite.DB, patience time.Duration) error {
+	// What a crash has left claimed is due again; nobody else has this database.
+	if err := db.ReleaseClaims(ctx, time.Now()); err != nil {
+		return err
+	}
+	stopped := make(chan error, 2)
+	go func() { stopped <- e.scheduler.Run(ctx) }()
+	go func() { stopped <- e.outbox.Run(ctx) }()
+	err := errors.Join(<-stopped, <-stopped)
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, e.scheduler.Drain(limit), e.outbox.Drain(limit))
+}

@@ -1,0 +1,322 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/triggers/scheduler"
+)
+
+// ClaimDue claims watches that are due: see scheduler.Store.
+func (db *DB) ClaimDue(ctx context.Context, now time.Time, lease time.Duration, limit, perConnection int, held []string) (claims []triggers.Claim, next time.Time, err error) {
+	busy, err := json.Marshal(append([]string{}, held...))
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	// Most looks find nothing due, and a look that finds nothing should not wait for the writer.
+	next, err = db.nextDue(ctx, busy)
+	if err != nil || next.IsZero() || next.After(now) {
+		return nil, next, err
+	}
+	err = db.write(ctx, "claim watches", func(ctx context.Context, tx *sql.Tx) error {
+		claims = nil
+		ids, err := db.dueWatches(ctx, tx, now, limit, perConnection, string(busy))
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			c, err := db.claim(ctx, tx, id, now, lease)
+			if err != nil {
+				return err
+			}
+			claims = append(claims, c)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("claiming due watches: %w", err)
+	}
+	return claims, next, nil
+}
+
+func (db *DB) nextDue(ctx context.Context, busy []byte) (next time.Time, err error) {
+	err = db.read(ctx, "find due watches", func(ctx context.Context, tx *sql.Tx) error {
+		var ms int64
+		err := tx.QueryRowContext(ctx, `SELECT next_due_at FROM connections WHERE next_due_at IS NOT NULL
+			AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY next_due_at LIMIT 1`, string(busy)).Scan(&ms)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		next = moment(ms)
+		return err
+	})
+	return next, err
+}
+
+// dueWatches takes a few watches of each connection that has any due, the connections in the order
+// of their longest wait.
+func (db *DB) dueWatches(ctx context.Context, tx *sql.Tx, now time.Time, limit, perConnection int, busy string) ([]string, error) {
+	statement, err := db.writer.statement(ctx, tx, `
+		SELECT w.id FROM (
+			SELECT id, next_due_at FROM connections WHERE next_due_at <= ?1 AND id NOT IN (SELECT value FROM json_each(?2))
+			ORDER BY next_due_at LIMIT ?3) c
+		JOIN watches w ON w.id IN (
+			SELECT id FROM watches WHERE connection_id = c.id AND next_run_at <= ?1 ORDER BY next_run_at LIMIT ?4)
+		ORDER BY c.next_due_at LIMIT ?3`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = statement.Close() }()
+	rows, err := statement.QueryContext(ctx, now.UnixMilli(), busy, limit, perConnection)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(scan func(...any) error) (id string, err error) { return id, scan(&id) })
+}
+
+// claim marks a watch as its caller's until the lease is over.
+func (db *DB) claim(ctx context.Context, tx *sql.Tx, id string, now time.Time, lease time.Duration) (triggers.Claim, error) {
+	if _, err := db.writer.exec(ctx, tx, "UPDATE watches SET claimed = 1, lease = lease + 1, next_run_at = ? WHERE id = ?",
+		now.Add(lease).UnixMilli(), id); err != nil {
+		return triggers.Claim{}, err
+	}
+	statement, err := db.writer.statement(ctx, tx, "SELECT "+watchColumns+`, w.lease, c.key,
+		(SELECT count(*) FROM subscriptions s WHERE s.watch_id = w.id AND s.state != 'ended')
+		FROM watches w JOIN connections c ON c.id = w.connection_id WHERE w.id = ?`)
+	if err != nil {
+		return triggers.Claim{}, err
+	}
+	defer func() { _ = statement.Close() }()
+	var c triggers.Claim
+	var sealed []byte
+	if c.Watch, err = scanWatch(statement.QueryRowContext(ctx, id).Scan, &c.Lease, &sealed, &c.Subscriptions); err != nil {
+		return c, err
+	}
+	c.Key, err = db.openKey(keyColumn, c.ConnectionID, sealed)
+	return c, err
+}
+
+// ClaimWatch claims one watch if it is due and free: see scheduler.Store.
+func (db *DB) ClaimWatch(ctx context.Context, id string, now time.Time, lease time.Duration) (claim triggers.Claim, ok, taken bool, err error) {
+	err = db.write(ctx, "claim watch", func(ctx context.Context, tx *sql.Tx) error {
+		var due bool
+		err := tx.QueryRowContext(ctx, "SELECT claimed, next_run_at IS NOT NULL AND next_run_at <= ? FROM watches WHERE id = ?", now.UnixMilli(), id).Scan(&taken, &due)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && !due {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		taken, ok = false, true
+		claim, err = db.claim(ctx, tx, id, now, lease)
+		return err
+	})
+	if err != nil {
+		return triggers.Claim{}, false, false, fmt.Errorf("claiming a watch: %w", err)
+	}
+	return claim, ok, taken, nil
+}
+
+// ReleaseClaims makes every claimed watch due again: see scheduler.Store.
+func (db *DB) ReleaseClaims(ctx context.Context, now time.Time) error {
+	return db.write(ctx, "release claims", func(ctx context.Context, tx *sql.Tx) error {
+		_, err := db.writer.exec(ctx, tx, "UPDATE watches SET claimed = 0, lease = lease + 1, next_run_at = ? WHERE claimed = 1", now.UnixMilli())
+		return err
+	})
+}
+
+// Knowledge returns what a watch knows: see scheduler.Store.
+func (db *DB) Knowledge(ctx context.Context, watchID string, folds []string) (k triggers.Knowledge, err error) {
+	asked, err := json.Marshal(append([]string{}, folds...))
+	if err != nil {
+		return k, err
+	}
+	k.Known = make(map[string]triggers.Known, len(folds))
+	err = db.read(ctx, "read what a watch knows", func(ctx context.Context, tx *sql.Tx) error {
+		if err := readKnown(ctx, tx, watchID, string(asked), k.Known); err != nil {
+			return err
+		}
+		k.Feeds, err = readFeeds(ctx, tx, watchID)
+		if err != nil {
+			return err
+		}
+		return readMarks(ctx, tx, watchID, string(asked), k.Feeds)
+	})
+	return k, err
+}
+
+func readKnown(ctx context.Context, tx *sql.Tx, watchID, folds string, into map[string]triggers.Known) (err error) {
+	rows, err := tx.QueryContext(ctx, "SELECT fold, keyword, score, trend FROM known WHERE watch_id = ? AND fold IN (SELECT value FROM json_each(?))", watchID, folds)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var fold string
+		var known triggers.Known
+		if err := rows.Scan(&fold, &known.Keyword, &known.CompetitionScore, &known.TrendDirection); err != nil {
+			return err
+		}
+		into[fold] = known
+	}
+	return rows.Err()
+}
+
+func readFeeds(ctx context.Context, tx *sql.Tx, watchID string) ([]triggers.FeedState, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT id, trigger, parameters FROM feeds WHERE watch_id = ? ORDER BY id", watchID)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(scan func(...any) error) (f triggers.FeedState, err error) {
+		var parameters string
+		err = scan(&f.ID, &f.Trigger, &parameters)
+		f.WatchID, f.Parameters, f.Marks = watchID, json.RawMessage(parameters), map[string]float64{}
+		return f, err
+	})
+}
+
+func readMarks(ctx context.Context, tx *sql.Tx, watchID, folds string, feeds []triggers.FeedState) (err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT m.feed_id, m.fold, m.score FROM marks m JOIN feeds f ON f.id = m.feed_id
+		WHERE f.watch_id = ? AND m.fold IN (SELECT value FROM json_each(?))`, watchID, folds)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var feed, fold string
+		var score float64
+		if err := rows.Scan(&feed, &fold, &score); err != nil {
+			return err
+		}
+		for i := range feeds {
+			if feeds[i].ID == feed {
+				feeds[i].Marks[fold] = score
+			}
+		}
+	}
+	return rows.Err()
+}
+
+// Settle ends a claim: see scheduler.Store.
+func (db *DB) Settle(ctx context.Context, s triggers.Settlement) error {
+	var keywords []byte
+	if s.Report != nil {
+		var err error
+		if keywords, err = json.Marshal(s.Report.Run.Keywords); err != nil {
+			return fmt.Errorf("encoding what a run found: %w", err)
+		}
+	}
+	err := db.write(ctx, "settle run", func(ctx context.Context, tx *sql.Tx) error {
+		return db.settle(ctx, tx, s, string(keywords))
+	})
+	if errors.Is(err, scheduler.ErrLost) || errors.Is(err, scheduler.ErrStale) {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("settling a run: %w", err)
+	}
+	return nil
+}
+
+func (db *DB) settle(ctx context.Context, tx *sql.Tx, s triggers.Settlement, keywords string) error {
+	if err := db.endClaim(ctx, tx, s); err != nil {
+		return err
+	}
+	id := s.Claim.ID
+	for _, o := range s.Occurred {
+		if _, err := db.writer.exec(ctx, tx, `INSERT INTO occurrences (watch_id, due_at, outcome, reason, count, at) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET reason = excluded.reason, count = max(count, excluded.count), at = excluded.at`,
+			id, o.Due.UnixMilli(), string(o.Outcome), o.Reason, o.Count, o.At.UnixMilli()); err != nil {
+			return err
+		}
+	}
+	if s.Report != nil {
+		if err := db.keepReport(ctx, tx, s, keywords); err != nil {
+			return err
+		}
+	}
+	if s.TellPaused {
+		return db.tellPaused(ctx, tx, s)
+	}
+	return nil
+}
+
+// endClaim writes what the watch is from now on, if the claim still holds.
+func (db *DB) endClaim(ctx context.Context, tx *sql.Tx, s triggers.Settlement) error {
+	ran, failure := 0, any(nil)
+	if s.Report != nil {
+		ran = 1
+	}
+	if s.Failure != nil {
+		failure = s.Failure.Encode()
+	}
+	result, err := db.writer.exec(ctx, tx, `
+		UPDATE watches SET state = ?1, failure = ?2, due_at = ?3, next_run_at = ?4, attempts = ?5, claimed = 0,
+			runs = runs + ?6, last_run_at = CASE WHEN ?6 THEN ?7 ELSE last_run_at END
+		WHERE id = ?8 AND lease = ?9 AND claimed = 1`,
+		string(s.State), failure, millis(s.DueAt), millis(s.NextRunAt), s.Attempts, ran, s.At.UnixMilli(), s.Claim.ID, s.Claim.Lease)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		if err != nil {
+			return err
+		}
+		return scheduler.ErrLost
+	}
+	if s.Report == nil {
+		return nil
+	}
+	var feeds int
+	statement, err := db.writer.statement(ctx, tx, "SELECT feeds FROM watches WHERE id = ?")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = statement.Close() }()
+	if err := statement.QueryRowContext(ctx, s.Claim.ID).Scan(&feeds); err != nil {
+		return err
+	}
+	if feeds != s.Report.KnownFeeds {
+		return scheduler.ErrStale
+	}
+	return nil
+}
+
+// keepReport writes what a run found, its events and the deliveries of them.
+func (db *DB) keepReport(ctx context.Context, tx *sql.Tx, s triggers.Settlement, keywords string) error {
+	r, id := s.Report, s.Claim.ID
+	for fold, k := range r.Learnt {
+		if _, err := db.writer.exec(ctx, tx, `INSERT INTO known (watch_id, fold, keyword, score, trend) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET keyword = excluded.keyword, score = excluded.score, trend = excluded.trend`,
+			id, fold, k.Keyword, k.CompetitionScore, k.TrendDirection); err != nil {
+			return err
+		}
+	}
+	if _, err := db.writer.exec(ctx, tx, `INSERT INTO results (watch_id, run_id, due_at, at, keywords) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET run_id = excluded.run_id, due_at = excluded.due_at, at = excluded.at, keywords = excluded.keywords`,
+		id, r.Run.ID, r.Run.Due.UnixMilli(), r.Run.At.UnixMilli(), keywords); err != nil {
+		return err
+	}
+	events := 0
+	for _, f := range r.Feeds {
+		first, last, err := db.insertFacts(ctx, tx, f)
+		if err != nil {
+			return err
+		}
+		events += len(f.Facts)
+		if first == 0 || r.Run.First {
+			continue
+		}
+		if err := db.push(ctx, tx, s, f.FeedID, first, last); err != nil {
+			return err
+		}
+	}
+	_, err := db.writer.exec(ctx, tx, `INSERT INTO runs (id, watch_id, due_at, at, keywords, events, request_id) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO NOTHING`, r.Run.ID, id, r.Run.Due.UnixMilli(), r.Run.At.UnixMilli(), len(r.Run.Keywords), events, r.RequestID)
+	return err
+}

@@ -1,0 +1,213 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/usesoke/soke-connector/triggers"
+)
+
+// push puts a feed's events of a run into the outbox, one delivery for each subscription.
+func (db *DB) push(ctx context.Context, tx *sql.Tx, s triggers.Settlement, feedID string, first, last int64) error {
+	ids, err := db.subscribers(ctx, tx, "SELECT id FROM subscriptions WHERE feed_id = ? AND state != 'ended' AND test_until IS NULL", feedID)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if _, err := db.writer.exec(ctx, tx, `
+			INSERT INTO deliveries (id, subscription_id, kind, watch_id, run_id, feed_id, first_event, last_event, state, created_at)
+			VALUES (?, ?, 'events', ?, ?, ?, ?, ?, 'pending', ?) ON CONFLICT DO NOTHING`,
+			triggers.DeliveryID(id, s.Report.Run.ID+feedID), id, s.Claim.ID, s.Report.Run.ID, feedID, first, last, s.At.UnixMilli()); err != nil {
+			return err
+		}
+		if err := db.wakeSubscription(ctx, tx, id, s.At); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tellPaused puts the reason of a pause into the outbox of every subscription of the watch.
+func (db *DB) tellPaused(ctx context.Context, tx *sql.Tx, s triggers.Settlement) error {
+	ids, err := db.subscribers(ctx, tx, "SELECT id FROM subscriptions WHERE watch_id = ? AND state != 'ended' AND test_until IS NULL", s.Claim.ID)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if _, err := db.writer.exec(ctx, tx, `
+			INSERT INTO deliveries (id, subscription_id, kind, watch_id, run_id, feed_id, body, state, created_at)
+			SELECT ?, id, 'paused', watch_id, '', feed_id, ?, 'pending', ? FROM subscriptions WHERE id = ? ON CONFLICT DO NOTHING`,
+			triggers.DeliveryID(id, fmt.Sprintf("paused %s %d", s.Claim.ID, s.Claim.Lease)), s.Failure.Encode(), s.At.UnixMilli(), id); err != nil {
+			return err
+		}
+		if err := db.wakeSubscription(ctx, tx, id, s.At); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wakeSubscription makes an attempt due, unless one is planned or the target has to come back first.
+func (db *DB) wakeSubscription(ctx context.Context, tx *sql.Tx, id string, now time.Time) error {
+	_, err := db.writer.exec(ctx, tx, "UPDATE subscriptions SET next_attempt_at = ? WHERE id = ? AND state = 'active' AND next_attempt_at IS NULL", now.UnixMilli(), id)
+	return err
+}
+
+func (db *DB) subscribers(ctx context.Context, tx *sql.Tx, query, of string) ([]string, error) {
+	statement, err := db.writer.statement(ctx, tx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = statement.Close() }()
+	rows, err := statement.QueryContext(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(scan func(...any) error) (id string, err error) { return id, scan(&id) })
+}
+
+// DueDeliveries returns the heads of the queues that are due: see delivery.Store.
+func (db *DB) DueDeliveries(ctx context.Context, now time.Time, limit int, busy, held []string) (due []triggers.DueDelivery, next time.Time, err error) {
+	subscriptions, err := json.Marshal(append([]string{}, busy...))
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	hosts, err := json.Marshal(append([]string{}, held...))
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	err = db.read(ctx, "find due deliveries", func(ctx context.Context, tx *sql.Tx) error {
+		due, next = nil, time.Time{}
+		rows, err := tx.QueryContext(ctx, `
+			SELECT id, next_attempt_at FROM subscriptions WHERE next_attempt_at IS NOT NULL
+			AND id NOT IN (SELECT value FROM json_each(?)) AND host NOT IN (SELECT value FROM json_each(?))
+			ORDER BY next_attempt_at LIMIT ?`, string(subscriptions), string(hosts), limit)
+		if err != nil {
+			return err
+		}
+		type turn struct {
+			id string
+			at int64
+		}
+		turns, err := collect(rows, func(scan func(...any) error) (t turn, err error) { return t, scan(&t.id, &t.at) })
+		if err != nil {
+			return err
+		}
+		for _, t := range turns {
+			if t.at > now.UnixMilli() {
+				next = moment(t.at)
+				break
+			}
+			d, err := db.head(ctx, tx, t.id, now)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			due = append(due, d)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("finding due deliveries: %w", err)
+	}
+	return due, next, nil
+}
+
+// head reads the oldest waiting delivery of a subscription, with everything to make an attempt.
+func (db *DB) head(ctx context.Context, tx *sql.Tx, id string, now time.Time) (d triggers.DueDelivery, err error) {
+	var target, key, previous []byte
+	var until, failing, created int64
+	var first, last sql.NullInt64
+	var body sql.NullString
+	var feed string
+	sub, err := scanSubscription(tx.QueryRowContext(ctx, "SELECT "+subscriptionColumns+`, s.target, c.key, c.previous_key, coalesce(c.previous_until, 0),
+		d.id, d.kind, d.watch_id, d.run_id, d.feed_id, d.first_event, d.last_event, d.body, d.attempts, d.failures, coalesce(d.failing_since, 0), d.created_at
+		FROM subscriptions s JOIN connections c ON c.id = s.connection_id
+		JOIN deliveries d ON d.seq = (SELECT seq FROM deliveries WHERE subscription_id = s.id AND state = 'pending' ORDER BY seq LIMIT 1)
+		WHERE s.id = ?`, id).Scan, &target, &key, &previous, &until,
+		&d.Delivery.ID, &d.Delivery.Kind, &d.Delivery.WatchID, &d.Delivery.RunID, &feed, &first, &last, &body, &d.Delivery.Attempts, &d.Delivery.Failures, &failing, &created)
+	if err != nil {
+		return d, err
+	}
+	d.Subscription = sub
+	d.Delivery.FailingSince, d.Delivery.CreatedAt = moment(failing), moment(created)
+	plain, err := db.vault.Open(target, targetColumn.place(id))
+	if err != nil {
+		return d, err
+	}
+	d.Target = string(plain)
+	if d.Key, err = db.openKey(keyColumn, d.ConnectionID, key); err != nil {
+		return d, err
+	}
+	if until > now.UnixMilli() {
+		if d.PreviousKey, err = db.openKey(previousKeyColumn, d.ConnectionID, previous); err != nil {
+			return d, err
+		}
+	}
+	switch d.Delivery.Kind {
+	case triggers.DeliverPaused:
+		d.Delivery.Failure = triggers.DecodeFailure(body.String)
+	case triggers.DeliverTest:
+		err = json.Unmarshal([]byte(body.String), &d.Delivery.Events)
+	default:
+		d.Delivery.Events, err = readBodies(ctx, tx, feed, first.Int64, last.Int64)
+	}
+	return d, err
+}
+
+func readBodies(ctx context.Context, tx *sql.Tx, feed string, first, last int64) ([]json.RawMessage, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT body FROM events WHERE feed_id = ? AND seq BETWEEN ? AND ? ORDER BY seq", feed, first, last)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(scan func(...any) error) (json.RawMessage, error) {
+		var body string
+		err := scan(&body)
+		return json.RawMessage(body), err
+	})
+}
+
+// SettleAttempt keeps what became of an attempt: see delivery.Store.
+func (db *DB) SettleAttempt(ctx context.Context, a triggers.Attempt) error {
+	err := db.write(ctx, "settle attempt", func(ctx context.Context, tx *sql.Tx) error {
+		d := a.Delivery
+		state := "pending"
+		if a.Delivered {
+			state = "delivered"
+		}
+		if _, err := db.writer.exec(ctx, tx, "INSERT INTO attempts (delivery_id, number, at, duration, outcome) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+			d.Delivery.ID, a.Attempts, a.At.UnixMilli(), a.Took.Milliseconds(), a.Outcome); err != nil {
+			return err
+		}
+		if _, err := db.writer.exec(ctx, tx, "UPDATE deliveries SET state = ?, attempts = ?, failures = ?, failing_since = ? WHERE id = ? AND state = 'pending'",
+			state, a.Attempts, a.Failures, millis(a.FailingSince), d.Delivery.ID); err != nil {
+			return err
+		}
+		if a.State == triggers.Ended {
+			if err := db.endSubscription(ctx, tx, d.ID, a.At); err != nil {
+				return err
+			}
+		}
+		// Somebody may have ended the subscription while the attempt was on its way: it stays so.
+		_, err := db.writer.exec(ctx, tx, `
+			UPDATE subscriptions SET last_at = ?2, last_status = ?3, last_attempts = ?4,
+				state = CASE WHEN state = 'ended' THEN state ELSE ?5 END,
+				reason = CASE WHEN state = 'ended' THEN reason ELSE ?6 END,
+				next_attempt_at = CASE WHEN state = 'ended' THEN NULL WHEN ?7 THEN
+					CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE subscription_id = ?1 AND state = 'pending') THEN ?2 END
+				ELSE ?8 END
+			WHERE id = ?1`,
+			d.ID, a.At.UnixMilli(), a.Status, a.Attempts, string(a.State), a.Reason, a.Delivered, millis(a.NextAt))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("settling an attempt: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,243 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/usesoke/soke-connector/connector/soke"
+	"github.com/usesoke/soke-connector/triggers"
+)
+
+const (
+	// patience is how long a receiver may take to answer (contract, Deliveries).
+	patience = 15 * time.Second
+	// idle is the longest time without a look at what is due.
+	idle = 30 * time.Second
+	// pauseAfterFault keeps a store in trouble from being asked without end.
+	pauseAfterFault = time.Second
+)
+
+// Receiver is what is peculiar to the receivers of one platform.
+type Receiver struct {
+	Policy Policy
+	// Paused returns the error object that tells why a watch is paused.
+	Paused func(*soke.Error) any
+	// Unsubscribes are the codes that are told by a DELETE of the target instead of a delivery
+	// (Zapier's reverse unsubscribe).
+	Unsubscribes []soke.Code
+}
+
+// EngineOptions make an Engine. Every field is required unless it says otherwise.
+type EngineOptions struct {
+	Store     Store
+	Guard     *Guard
+	Receivers map[string]Receiver // by platform
+	Logger    *slog.Logger
+	UserAgent string
+	// Workers bounds the attempts at one time. 0 is 64.
+	Workers int
+	// Observe, if set, is told of each attempt. It must be safe for concurrent use.
+	Observe func(platform string, outcome Outcome, sinceCreated time.Duration)
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// Engine brings deliveries out of the outbox to their receivers.
+type Engine struct {
+	EngineOptions
+	client *http.Client
+	wake   chan struct{}
+	tries  sync.WaitGroup
+	hosts  *hosts
+
+	mu    sync.Mutex
+	busy  map[string]bool // subscriptions with an attempt on its way
+	ended bool
+}
+
+// NewEngine returns an engine. Nothing goes out before Run.
+func NewEngine(o EngineOptions) (*Engine, error) {
+	if o.Store == nil || o.Guard == nil || o.Logger == nil {
+		return nil, errors.New("delivery: incomplete EngineOptions")
+	}
+	if o.Workers <= 0 {
+		o.Workers = 64
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Observe == nil {
+		o.Observe = func(string, Outcome, time.Duration) {}
+	}
+	return &Engine{
+		EngineOptions: o, client: o.Guard.Client(patience), wake: make(chan struct{}, 1),
+		hosts: newHosts(), busy: map[string]bool{},
+	}, nil
+}
+
+// Wake tells the engine that something may have become due.
+func (e *Engine) Wake() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run delivers what is due until ctx ends. Attempts that have begun go on; Drain waits for them.
+func (e *Engine) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-e.wake:
+		case <-timer.C:
+		}
+		wait, err := e.Round(ctx)
+		if err != nil && ctx.Err() == nil {
+			e.Logger.WarnContext(ctx, "due deliveries could not be read", "cause", err.Error())
+			wait = pauseAfterFault
+		}
+		timer.Reset(wait)
+	}
+}
+
+// Drain waits until the attempts that have begun are over, or ctx ends. What is not delivered
+// stays in the outbox.
+func (e *Engine) Drain(ctx context.Context) error {
+	e.mu.Lock()
+	e.ended = true
+	e.mu.Unlock()
+	over := make(chan struct{})
+	go func() {
+		e.tries.Wait()
+		close(over)
+	}()
+	defer e.client.CloseIdleConnections()
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Round starts the attempts that are due now, as far as there is room, and returns how long
+// nothing else will be due. An attempt that ends calls Wake, because it makes room.
+func (e *Engine) Round(ctx context.Context) (time.Duration, error) {
+	for {
+		now := e.Now()
+		free, busy := e.free()
+		if free == 0 {
+			return idle, nil
+		}
+		held, release := e.hosts.held(now)
+		due, next, err := e.Store.DueDeliveries(ctx, now, free, busy, held)
+		if err != nil {
+			return 0, err
+		}
+		started := 0
+		for _, d := range due {
+			if e.hosts.enter(d.Host, now) {
+				e.start(ctx, d)
+				started++
+			}
+		}
+		switch {
+		case started > 0:
+		case next.IsZero() && len(due) == 0:
+			return min(idle, release), nil
+		default:
+			wait := release
+			if !next.IsZero() && len(due) == 0 {
+				wait = min(wait, next.Sub(now))
+			}
+			return min(idle, max(wait, time.Millisecond)), nil
+		}
+	}
+}
+
+func (e *Engine) free() (int, []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ended {
+		return 0, nil
+	}
+	busy := make([]string, 0, len(e.busy))
+	for id := range e.busy {
+		busy = append(busy, id)
+	}
+	return e.Workers - len(busy), busy
+}
+
+// start tries a delivery in the background.
+func (e *Engine) start(ctx context.Context, d triggers.DueDelivery) {
+	e.mu.Lock()
+	e.busy[d.ID] = true
+	e.mu.Unlock()
+	e.tries.Add(1)
+	go func() {
+		defer e.tries.Done()
+		e.try(context.WithoutCancel(ctx), d)
+		e.mu.Lock()
+		delete(e.busy, d.ID)
+		e.mu.Unlock()
+		e.hosts.leave(d.Host)
+		e.Wake()
+	}()
+}
+
+// try makes one attempt and keeps what became of it.
+func (e *Engine) try(ctx context.Context, d triggers.DueDelivery) {
+	receiver := e.Receivers[d.Platform]
+	began := e.Now()
+	outcome := e.send(ctx, receiver, d)
+	now := e.Now()
+	e.hosts.answered(d.Host, outcome, now)
+	e.Observe(d.Platform, outcome, began.Sub(d.Delivery.CreatedAt))
+	attempt := settle(receiver, d, outcome, began, now)
+	level := slog.LevelDebug
+	if !attempt.Delivered {
+		level = slog.LevelInfo
+	}
+	e.Logger.Log(ctx, level, "delivery attempt", "subscription", d.ID, "delivery", d.Delivery.ID, "outcome", outcome.String(), "attempt", attempt.Attempts, "state", string(attempt.State))
+	if err := e.Store.SettleAttempt(ctx, attempt); err != nil {
+		// The receiver may see this delivery again, under the same webhook-id.
+		e.Logger.ErrorContext(ctx, "a delivery's outcome could not be kept", "delivery", d.Delivery.ID, "cause", err.Error())
+		e.hosts.hold(d.Host, e.Now().Add(pauseAfterFault))
+	}
+}
+
+// settle turns an outcome into what becomes of the delivery and its subscription.
+func settle(r Receiver, d triggers.DueDelivery, o Outcome, began, now time.Time) triggers.Attempt {
+	a := triggers.Attempt{Delivery: d, At: began, Took: now.Sub(began), Outcome: o.String(), Status: o.Status, State: d.State, Reason: d.Reason}
+	state := State{Attempts: d.Delivery.Attempts, Failures: d.Delivery.Failures, FailingSince: d.Delivery.FailingSince}
+	decision := Next(r.Policy, state, o, now, rand.Float64)
+	a.Attempts, a.Failures, a.FailingSince = decision.State.Attempts, decision.State.Failures, decision.State.FailingSince
+	switch decision.Step {
+	case Delivered:
+		a.Delivered, a.State, a.Reason = true, triggers.Active, ""
+	case Retry:
+		a.NextAt = decision.At
+	case Pause:
+		a.State, a.Reason, a.NextAt = triggers.Paused, decision.Reason, decision.At
+	case End:
+		a.State = triggers.Ended
+	}
+	if r.unsubscribes(d) && (a.Delivered || o.Status == http.StatusNotFound || o.Status == http.StatusGone) {
+		a.Delivered, a.State = true, triggers.Ended // the receiver has let go of it
+	}
+	if !d.TestUntil.IsZero() {
+		switch {
+		case a.Delivered, !a.NextAt.IsZero() && a.NextAt.After(d.TestUntil), a.State == triggers.Paused:
+			a.State = triggers.Ended
+		}
+	}
+	return a
+}

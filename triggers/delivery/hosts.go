@@ -1,0 +1,128 @@
+package delivery
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// hostRate is how many requests a second one host gets (contract, Deliveries).
+	hostRate = 25
+	// hostWorkers is how many attempts one host may hold at a time, so that a slow one leaves
+	// workers to the others.
+	hostWorkers = 16
+	// A host that has left so many attempts in a row without an answer gets one at a time, after a
+	// rest, until it answers again.
+	openAfter = 5
+	restFor   = 30 * time.Second
+)
+
+// hosts keeps the pace of every target host. It is memory only: a host that is forgotten is met
+// anew.
+type hosts struct {
+	mu    sync.Mutex
+	known map[string]*host
+}
+
+type host struct {
+	pace    *rate.Limiter
+	running int
+	until   time.Time // nothing before
+	silent  int       // attempts in a row without an answer
+}
+
+func newHosts() *hosts { return &hosts{known: map[string]*host{}} }
+
+// enter takes a place for one attempt, if the host has one now.
+func (h *hosts) enter(name string, now time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t, ok := h.known[name]
+	if !ok {
+		t = &host{pace: rate.NewLimiter(hostRate, hostRate)}
+		h.known[name] = t
+	}
+	if t.wait(now) > 0 || !t.pace.AllowN(now, 1) {
+		return false
+	}
+	t.running++
+	return true
+}
+
+// full is how long a host without a free place is left alone; an attempt that ends wakes earlier.
+const full = time.Second
+
+// wait is how long until the host may have one more attempt.
+func (t *host) wait(now time.Time) time.Duration {
+	switch {
+	case t.until.After(now):
+		return t.until.Sub(now)
+	case t.running >= hostWorkers, t.silent >= openAfter && t.running > 0:
+		return full
+	}
+	if missing := 1 - t.pace.TokensAt(now); missing > 0 {
+		return time.Duration(missing / hostRate * float64(time.Second))
+	}
+	return 0
+}
+
+// held returns the hosts that may not be tried now, and how long until the first of them may.
+func (h *hosts) held(now time.Time) (names []string, release time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	release = idle
+	for name, t := range h.known {
+		if wait := t.wait(now); wait > 0 {
+			names = append(names, name)
+			release = min(release, wait)
+			continue
+		}
+		if t.running == 0 && t.silent == 0 && t.pace.TokensAt(now) >= hostRate {
+			delete(h.known, name) // as good as new
+		}
+	}
+	return names, release
+}
+
+// leave gives the place of an attempt back.
+func (h *hosts) leave(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t, ok := h.known[name]; ok {
+		t.running--
+	}
+}
+
+// hold leaves a host alone until a time.
+func (h *hosts) hold(name string, until time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t, ok := h.known[name]; ok && until.After(t.until) {
+		t.until = until
+	}
+}
+
+// answered learns from an outcome: a 429 holds the whole host for its Retry-After, and silence
+// opens the circuit.
+func (h *hosts) answered(name string, o Outcome, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t, ok := h.known[name]
+	if !ok {
+		return
+	}
+	switch {
+	case o.Status == http.StatusTooManyRequests:
+		t.silent = 0
+		t.until = now.Add(max(o.RetryAfter, time.Second))
+	case o.Status != 0:
+		t.silent = 0
+	default:
+		if t.silent++; t.silent >= openAfter {
+			t.until = now.Add(restFor)
+		}
+	}
+}

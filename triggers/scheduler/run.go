@@ -1,0 +1,221 @@
+package scheduler
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/usesoke/soke-connector/actions"
+	"github.com/usesoke/soke-connector/connector/soke"
+	"github.com/usesoke/soke-connector/triggers"
+)
+
+const (
+	// lateAfter is from when on a run counts as late.
+	lateAfter = time.Minute
+	// A paused watch is looked at again after so long.
+	probeEvery        = time.Hour
+	probeCreditsEvery = 15 * time.Minute
+	// sleepAfter is how long nobody must have asked for a watch before it sleeps, or three of its
+	// intervals if that is longer.
+	sleepAfter = 48 * time.Hour
+)
+
+// run carries out one claim and returns the failure of its research, if that failed.
+func (s *Scheduler) run(ctx context.Context, c triggers.Claim) error {
+	var settlement triggers.Settlement
+	var failure error
+	switch {
+	case s.forgotten(c):
+		settlement = s.sleep(c)
+	case c.State == triggers.Paused:
+		settlement, failure = s.probe(ctx, c)
+	default:
+		return s.research(ctx, c)
+	}
+	if err := s.settle(ctx, settlement); err != nil {
+		return err
+	}
+	return failure
+}
+
+// forgotten reports whether nobody wants the watch any more.
+func (s *Scheduler) forgotten(c triggers.Claim) bool {
+	if c.Subscriptions > 0 {
+		return false
+	}
+	first := c.Schedule.Next(c.PolledAt, c.ID)
+	interval := c.Schedule.Next(first, c.ID).Sub(first)
+	return s.Now().Sub(c.PolledAt) > max(sleepAfter, 3*interval)
+}
+
+func (s *Scheduler) sleep(c triggers.Claim) triggers.Settlement {
+	now := s.Now()
+	return triggers.Settlement{
+		Claim: c, At: now, State: triggers.Asleep, Failure: c.Failure,
+		Occurred: s.skipped(c, now, "ASLEEP"),
+	}
+}
+
+// probe looks, without spending a credit, whether the reason of a pause is gone. If it is, one run
+// is due at once, however many were missed.
+func (s *Scheduler) probe(ctx context.Context, c triggers.Claim) (triggers.Settlement, error) {
+	session := s.Soke.Session(soke.Credential{Key: c.Key, AccountID: c.AccountID})
+	check, err := session.Check(ctx)
+	now := s.Now()
+	out := triggers.Settlement{Claim: c, At: now, State: triggers.Paused, Failure: c.Failure, DueAt: c.DueAt, NextRunAt: now.Add(probeInterval(c.Failure))}
+	reason := ""
+	if c.Failure != nil {
+		reason = string(c.Failure.Code)
+	}
+	switch {
+	case err != nil:
+		if failure := triggers.FailureOf(err, now); failure.NeedsUser() {
+			out.Failure = failure
+			out.NextRunAt = now.Add(probeInterval(failure))
+		}
+	case c.Failure != nil && c.Failure.Code == soke.InsufficientCredits && !affords(check.Limits):
+	default:
+		out.State, out.Failure, out.DueAt, out.NextRunAt = triggers.Active, nil, now, now
+		out.Occurred = s.skipped(c, now, reason)
+	}
+	return out, nil
+}
+
+// affords reports whether Soke says that there are credits for a run again. Where it does not say,
+// the run finds out: a refused one costs nothing.
+func affords(l soke.Limits) bool {
+	return l.CreditsRemaining == nil || *l.CreditsRemaining >= researchCredits
+}
+
+// researchCredits is what one run costs.
+const researchCredits = 2
+
+func probeInterval(f *triggers.Failure) time.Duration {
+	if f != nil && f.Code == soke.InsufficientCredits {
+		return probeCreditsEvery
+	}
+	return probeEvery
+}
+
+// research makes the call and settles what came of it.
+func (s *Scheduler) research(ctx context.Context, c triggers.Claim) error {
+	began := s.Now()
+	var input actions.ResearchInput
+	if err := json.Unmarshal(c.Research, &input); err != nil {
+		return s.fail(ctx, c, fmt.Errorf("reading the research of watch %s: %w", c.ID, err))
+	}
+	session := s.Soke.Session(soke.Credential{Key: c.Key, AccountID: c.AccountID})
+	found, err := session.ResearchKeywords(ctx, input.Request())
+	s.learn(c.ConnectionID, session.Meta().Limits)
+	if err != nil {
+		return s.fail(ctx, c, err)
+	}
+	run := triggers.Run{
+		ID: triggers.RunID(c.ID, c.DueAt), WatchID: c.ID, Due: c.DueAt, At: began,
+		Topic: input.Topic, Region: input.Region, First: c.Runs == 0, Keywords: found.Keywords,
+	}
+	if run.Topic == "" {
+		run.Topic = found.Topic
+	}
+	for {
+		events, err := s.report(ctx, c, run, found.RequestID)
+		switch {
+		case errors.Is(err, ErrStale):
+			continue // a feed was opened meanwhile; what was found is still true
+		case err != nil:
+			return err
+		}
+		outcome := triggers.Ran
+		if began.Sub(c.DueAt) > lateAfter {
+			outcome = triggers.Late
+		}
+		s.Observe(Observation{Outcome: outcome, Lag: began.Sub(c.DueAt), Events: events, Credits: researchCredits})
+		return nil
+	}
+}
+
+// report compares what was found with what is known and settles the claim with it.
+func (s *Scheduler) report(ctx context.Context, c triggers.Claim, run triggers.Run, requestID string) (map[string]int, error) {
+	var knowledge triggers.Knowledge
+	if err := s.insist(ctx, c, func() (err error) {
+		knowledge, err = s.Store.Knowledge(ctx, c.ID, triggers.Folds(run.Keywords))
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	run.Known = knowledge.Known
+	report := &triggers.Report{Run: run, Learnt: triggers.Learn(run), KnownFeeds: len(knowledge.Feeds), RequestID: requestID}
+	events := map[string]int{}
+	for _, feed := range knowledge.Feeds {
+		trigger, ok := s.rules[feed.Trigger]
+		if !ok {
+			continue // a trigger of another version of the connector
+		}
+		rule, err := trigger.Rule(feed.Parameters)
+		if err != nil {
+			return nil, err
+		}
+		facts, marks, err := triggers.Detect(run, feed.Feed, rule, feed.Marks)
+		if err != nil {
+			return nil, err
+		}
+		if !run.First {
+			events[feed.Trigger] += len(facts)
+		}
+		report.Feeds = append(report.Feeds, triggers.FeedReport{FeedID: feed.ID, Facts: facts, Marks: marks})
+	}
+	now := s.Now()
+	next := c.Schedule.Next(latest(now, c.DueAt), c.ID)
+	outcome := triggers.Ran
+	if run.At.Sub(c.DueAt) > lateAfter {
+		outcome = triggers.Late
+	}
+	settlement := triggers.Settlement{
+		Claim: c, At: now, State: triggers.Active, DueAt: next, NextRunAt: next, Report: report,
+		Occurred: append([]triggers.Occurrence{{Due: c.DueAt, Outcome: outcome, Count: 1, At: now}}, s.missed(c, now, triggers.Coalesced, "")...),
+	}
+	if err := s.insist(ctx, c, func() error { return s.Store.Settle(ctx, settlement) }); err != nil {
+		return nil, err
+	}
+	s.Committed()
+	return events, nil
+}
+
+// settle ends a claim that found nothing to report.
+func (s *Scheduler) settle(ctx context.Context, settlement triggers.Settlement) error {
+	if err := s.insist(ctx, settlement.Claim, func() error { return s.Store.Settle(ctx, settlement) }); err != nil {
+		return err
+	}
+	if settlement.TellPaused {
+		s.Committed()
+	}
+	return nil
+}
+
+// insist repeats a write or read of a run for as long as the claim may hold: what was found has
+// been paid for, and a disk that is full may have room again in a minute.
+func (s *Scheduler) insist(ctx context.Context, c triggers.Claim, do func() error) error {
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := do()
+		if errors.Is(err, ErrLost) || errors.Is(err, ErrStale) {
+			return struct{}{}, backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithMaxElapsedTime(lease/2))
+	if err != nil && !errors.Is(err, ErrStale) {
+		s.Logger.ErrorContext(ctx, "a run could not be kept", "watch", c.ID, "cause", err.Error())
+	}
+	return err
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,260 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/usesoke/soke-connector/connector/soke"
+	"github.com/usesoke/soke-connector/triggers"
+)
+
+const (
+	// lease is longer than any run: a claim that outlives it belongs to a process that is gone.
+	lease = 10 * time.Minute
+	// perConnection is how many watches of one connection run at a time.
+	perConnection = 4
+	// idle is the longest time without a look at what is due.
+	idle = 30 * time.Second
+	// pauseAfterFault keeps a store in trouble from being asked without end.
+	pauseAfterFault = time.Second
+)
+
+// Options make a Scheduler. Every field is required unless it says otherwise.
+type Options struct {
+	Store    Store
+	Soke     *soke.Client
+	Triggers []triggers.Trigger
+	Logger   *slog.Logger
+	// Workers bounds the runs at one time. 0 is 64.
+	Workers int
+	// Observe, if set, is told of each run. It must be safe for concurrent use.
+	Observe func(Observation)
+	// Committed is called when a run has put deliveries into the outbox; nil is nobody.
+	Committed func()
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// Observation is one run, for metrics.
+type Observation struct {
+	Outcome triggers.Outcome
+	// Lag is how long after its due time it began.
+	Lag     time.Duration
+	Events  map[string]int // by trigger, without baselines
+	Credits int
+}
+
+// Scheduler runs watches when they are due.
+type Scheduler struct {
+	Options
+	rules map[string]triggers.Trigger
+	wake  chan struct{}
+	runs  sync.WaitGroup
+
+	mu      sync.Mutex
+	running map[string]*execution // by watch
+	busy    map[string]int        // runs at this moment, by connection
+	room    map[string]allowance  // what Soke said last, by connection
+	ended   bool
+}
+
+// execution is a run that others may wait for.
+type execution struct {
+	done chan struct{}
+	err  error
+}
+
+// New returns a scheduler. Nothing runs before Run.
+func New(o Options) (*Scheduler, error) {
+	if o.Store == nil || o.Soke == nil || o.Logger == nil {
+		return nil, errors.New("scheduler: incomplete Options")
+	}
+	if o.Workers <= 0 {
+		o.Workers = 64
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Observe == nil {
+		o.Observe = func(Observation) {}
+	}
+	if o.Committed == nil {
+		o.Committed = func() {}
+	}
+	s := &Scheduler{
+		Options: o, rules: map[string]triggers.Trigger{}, wake: make(chan struct{}, 1),
+		running: map[string]*execution{}, busy: map[string]int{}, room: map[string]allowance{},
+	}
+	for _, t := range o.Triggers {
+		s.rules[t.Key] = t
+	}
+	return s, nil
+}
+
+// Wake tells the scheduler that something may have become due.
+func (s *Scheduler) Wake() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run runs what is due until ctx ends. Runs that have begun go on; Drain waits for them.
+func (s *Scheduler) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.wake:
+		case <-timer.C:
+		}
+		wait, err := s.Round(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.Logger.WarnContext(ctx, "due watches could not be claimed", "cause", err.Error())
+			wait = pauseAfterFault
+		}
+		timer.Reset(wait)
+	}
+}
+
+// Round starts what is due now, as far as there is room, and returns how long nothing else will be
+// due. A run that ends calls Wake, because it makes room.
+func (s *Scheduler) Round(ctx context.Context) (time.Duration, error) {
+	for {
+		now := s.Now()
+		free, held := s.free(now)
+		if free == 0 {
+			return idle, nil
+		}
+		claims, next, err := s.Store.ClaimDue(ctx, now, lease, free, perConnection, held)
+		if err != nil {
+			return 0, err
+		}
+		for _, c := range claims {
+			s.start(ctx, c)
+		}
+		if len(claims) > 0 {
+			continue
+		}
+		if next.IsZero() {
+			return s.untilRoom(now), nil
+		}
+		return min(max(next.Sub(now), time.Millisecond), s.untilRoom(now)), nil
+	}
+}
+
+// free returns how many runs may begin, and the connections that may not begin any.
+func (s *Scheduler) free(now time.Time) (free int, held []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return 0, nil
+	}
+	for id, n := range s.busy {
+		if n >= perConnection {
+			held = append(held, id)
+		}
+	}
+	for id, a := range s.room {
+		switch {
+		case a.over(now):
+			delete(s.room, id)
+		case !a.allows(s.busy[id]) && s.busy[id] < perConnection:
+			held = append(held, id)
+		}
+	}
+	return s.Workers - len(s.running), held
+}
+
+// untilRoom is how long until a connection that is held may go on.
+func (s *Scheduler) untilRoom(now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wait := idle
+	for _, a := range s.room {
+		wait = min(wait, max(a.reset.Sub(now), time.Millisecond))
+	}
+	return wait
+}
+
+// start runs a claim in the background.
+func (s *Scheduler) start(ctx context.Context, c triggers.Claim) {
+	s.mu.Lock()
+	e, awaited := s.running[c.ID]
+	if !awaited {
+		e = &execution{done: make(chan struct{})}
+		s.running[c.ID] = e
+	}
+	s.busy[c.ConnectionID]++
+	s.runs.Add(1)
+	s.mu.Unlock()
+	go func() {
+		defer s.runs.Done()
+		e.err = s.run(context.WithoutCancel(ctx), c)
+		s.mu.Lock()
+		delete(s.running, c.ID)
+		if s.busy[c.ConnectionID]--; s.busy[c.ConnectionID] == 0 {
+			delete(s.busy, c.ConnectionID)
+		}
+		s.mu.Unlock()
+		close(e.done)
+		s.Wake()
+	}()
+}
+
+// RunNow runs a watch that is due, or joins the run that has begun, and returns what became of it
+// or ctx's error; the run itself goes on without its caller. A watch that is not due is left alone.
+func (s *Scheduler) RunNow(ctx context.Context, watchID string) error {
+	s.mu.Lock()
+	e, running := s.running[watchID]
+	if !running {
+		// Round may claim the watch at this moment; it then finds this and runs it for us.
+		e = &execution{done: make(chan struct{})}
+		s.running[watchID] = e
+	}
+	s.mu.Unlock()
+	if !running {
+		claim, ok, taken, err := s.Store.ClaimWatch(ctx, watchID, s.Now(), lease)
+		switch {
+		case ok:
+			s.start(ctx, claim)
+		case taken:
+		default:
+			s.mu.Lock()
+			delete(s.running, watchID)
+			s.mu.Unlock()
+			close(e.done)
+			return err
+		}
+	}
+	select {
+	case <-e.done:
+		return e.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Drain waits until the runs that have begun are over, or ctx ends; what is not over by then is
+// handed back.
+func (s *Scheduler) Drain(ctx context.Context) error {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	over := make(chan struct{})
+	go func() {
+		s.runs.Wait()
+		close(over)
+	}()
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return s.Store.ReleaseClaims(context.WithoutCancel(ctx), s.Now())
+	}
+}

@@ -1,0 +1,41 @@
+// Package scheduler runs watches when they are due.
+//
+// What is due is a row in the store, never a timer: the scheduler claims rows with a lease, runs
+// them with bounded concurrency, and settles each claim in one transaction. It takes turns between
+// connections, so that nobody's backlog delays somebody else, and it leaves room under Soke's rate
+// limit for the interactive calls of the same key.
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/usesoke/soke-connector/triggers"
+)
+
+// Errors of a Store that the scheduler knows what to do about.
+var (
+	// ErrLost says that a claim is over: its lease ended and another holder may have the watch.
+	ErrLost = errors.New("the claim of the watch is over")
+	// ErrStale says that a report has missed a feed that was opened meanwhile.
+	ErrStale = errors.New("the watch has feeds that the run did not see")
+)
+
+// Store keeps watches. Its methods are safe for concurrent use.
+type Store interface {
+	// ClaimDue claims watches that are due at now, until lease has passed: at most limit, at most
+	// perConnection of one connection, none of the connections in held, those first whose
+	// connections have waited longest. next is when the next one of the others is due; zero if
+	// none is.
+	ClaimDue(ctx context.Context, now time.Time, lease time.Duration, limit, perConnection int, held []string) (claims []triggers.Claim, next time.Time, err error)
+	// ClaimWatch claims one watch if it is due and free. taken tells that somebody has claimed it.
+	ClaimWatch(ctx context.Context, id string, now time.Time, lease time.Duration) (claim triggers.Claim, ok, taken bool, err error)
+	// Knowledge returns what the watch knows of the folded keywords, and its feeds.
+	Knowledge(ctx context.Context, watchID string, folds []string) (triggers.Knowledge, error)
+	// Settle ends a claim. It fails with ErrLost or ErrStale, and then keeps nothing.
+	Settle(ctx context.Context, s triggers.Settlement) error
+	// ReleaseClaims makes every claimed watch due again: at start, after a crash, and for what a
+	// shutdown has cut short.
+	ReleaseClaims(ctx context.Context, now time.Time) error
+}
