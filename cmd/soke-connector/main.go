@@ -25,6 +25,7 @@ const (
 type cli struct {
 	Serve   serveCommand   `cmd:"" help:"Run the service."`
 	Sandbox sandboxCommand `cmd:"" help:"Run only the sandbox of the Soke API."`
+	Export  exportCommand  `cmd:"" help:"Write the package that a platform's users install."`
 	Version versionCommand `cmd:"" help:"Print version, commit and Go version."`
 }
 
