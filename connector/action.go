@@ -28,23 +28,26 @@ func (s *Server) runAction(c echo.Context, k *call, a actions.Action) error {
 	if err != nil {
 		return err
 	}
+	key := c.Request().Header.Get(headerIdempotencyKey)
+	if key != "" && !idempotencyKeyForm.MatchString(key) {
+		return &schemas.FieldError{
+			Field: headerIdempotencyKey, Label: "Idempotency-Key",
+			Problem: "it is too long or holds a character that is not visible ASCII", Accepted: "1 to 255 visible ASCII characters",
+		}
+	}
+	if target := c.Request().Header.Get(headerCallbackURL); target != "" {
+		return s.accept(c, k, a, bound, target)
+	}
 	pay := func(ctx context.Context) (Answer, error) {
 		return s.pay(ctx, k.session, a, bound)
 	}
 	ctx := c.Request().Context()
-	key := c.Request().Header.Get(headerIdempotencyKey)
 	if key == "" {
 		answer, err := pay(ctx)
 		if err != nil {
 			return err
 		}
 		return writeAnswer(c, answer)
-	}
-	if !idempotencyKeyForm.MatchString(key) {
-		return &schemas.FieldError{
-			Field: headerIdempotencyKey, Label: "Idempotency-Key",
-			Problem: "it is too long or holds a character that is not visible ASCII", Accepted: "1 to 255 visible ASCII characters",
-		}
 	}
 	answer, replayed, err := s.paidOnce.do(ctx, claim{
 		credential: k.session.Credential(), action: a.Key, key: key, input: bound.Input,

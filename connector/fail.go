@@ -71,5 +71,17 @@ func asError(err error) *soke.Error {
 	}
 }
 
+// orStorage words what a handler of the triggers fails with and is not an error for its caller:
+// all else that they do is to ask the store.
+func orStorage(err error) error {
+	var known *soke.Error
+	var field *schemas.FieldError
+	var routing *echo.HTTPError
+	if err == nil || errors.As(err, &known) || errors.As(err, &field) || errors.As(err, &routing) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return storageUnavailable(err)
+}
+
 // statusClientGone is what the log says of a caller that left; nobody reads the answer itself.
 const statusClientGone = 499

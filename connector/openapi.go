@@ -135,6 +135,9 @@ func responses(r route) doc {
 	if r.created {
 		out["201"] = doc{"description": "Made", "content": success}
 	}
+	if r.accepted {
+		out["202"] = doc{"description": "Accepted; the answer is posted to the callback", "content": doc{"application/json": doc{"schema": answerSchema[acceptedAnswer]()}}}
+	}
 	if r.operation == "soke" {
 		out["2XX"] = doc{"description": "Success, with the status Soke answered", "content": success}
 	}

@@ -32,6 +32,8 @@ type route struct {
 	query        []string
 	// created marks a route that answers with 201 when it has made something.
 	created bool
+	// accepted marks a route that may answer with 202.
+	accepted bool
 	// headers are the request headers of the route beyond the credential's.
 	headers []string
 	// doc is the path as OpenAPI shows it, where the router's own form differs; documents
@@ -62,14 +64,14 @@ func (s *Server) platformTable(p platform.Dialect) []route {
 		{method: http.MethodGet, path: root + "/connection", operation: "connection", title: "Connection Test", test: true, summary: "Tests the connection without spending a credit", answer: connectionSchema(), handle: s.testConnection},
 		{method: http.MethodGet, path: root + "/connection/check", operation: "connection-check", title: "Connection Test", test: true, open: true, summary: "The same test, always answered with 200", answer: connectionCheckSchema(), handle: s.checkConnection},
 		{method: http.MethodGet, path: root + "/catalog", operation: "catalog", open: true, summary: "The catalogue as data", answer: catalogueSchema(), handle: s.catalogue},
-		{method: http.MethodPost, path: root + "/estimate", operation: "estimate", title: "Estimate", summary: "What an operation costs; spends and stores nothing", body: estimateInputSchema(), answer: estimateSchema(), handle: s.estimate},
+		{method: http.MethodPost, path: root + "/estimate", operation: "estimate", title: "Estimate", summary: "What an operation costs; spends and stores nothing", body: estimateInputSchema(), answer: estimateSchema(), handle: func(c echo.Context, k *call) error { return orStorage(s.estimate(c, k)) }},
 		{method: http.MethodPost, path: root + "/actions/:action", operation: "action", open: true, handle: s.unknownAction},
 	}
 	for _, a := range s.Catalogue.Actions {
 		all = append(all, route{
 			method: http.MethodPost, path: root + "/actions/" + a.Key, operation: a.Key,
 			title: a.Title, credits: a.Credits, summary: a.Description,
-			body: a.Input.Schema, answer: a.Output.Schema, headers: []string{headerIdempotencyKey},
+			body: a.Input.Schema, answer: a.Output.Schema, headers: []string{headerIdempotencyKey, headerCallbackURL}, accepted: true,
 			handle: func(c echo.Context, k *call) error { return s.runAction(c, k, a) },
 		})
 	}
@@ -91,7 +93,7 @@ func (s *Server) platformTable(p platform.Dialect) []route {
 // triggerTable is the surface of the triggers.
 func (s *Server) triggerTable(p platform.Dialect, root string) []route {
 	all := []route{
-		{method: http.MethodPost, path: root + "/connection/rotate", operation: "connection-rotate", title: "Key Rotation", summary: "Moves everything made with a previous key to this one", body: inputSchema[rotateInput](), answer: answerSchema[rotateAnswer](), handle: s.rotate},
+		{method: http.MethodPost, path: root + "/connection/rotate", operation: "connection-rotate", title: "Key Rotation", summary: "Moves everything made with a previous key to this one", body: inputSchema[rotateInput](), answer: answerSchema[rotateAnswer](), handle: func(c echo.Context, k *call) error { return orStorage(s.rotate(c, k)) }},
 	}
 	for _, line := range []struct{ method, path string }{
 		{http.MethodGet, "/sample"}, {http.MethodPost, "/poll"}, {http.MethodPost, "/subscriptions"}, {http.MethodGet, "/subscriptions"},
@@ -102,7 +104,7 @@ func (s *Server) triggerTable(p platform.Dialect, root string) []route {
 	for _, t := range s.Catalogue.Triggers {
 		base := root + "/triggers/" + t.Key
 		with := func(handle func(echo.Context, *call, triggers.Trigger) error) func(echo.Context, *call) error {
-			return func(c echo.Context, k *call) error { return handle(c, k, t) }
+			return func(c echo.Context, k *call) error { return orStorage(handle(c, k, t)) }
 		}
 		state := answerSchema[subscriptionAnswer]()
 		for _, r := range []route{

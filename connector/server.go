@@ -27,6 +27,8 @@ type Config struct {
 	Platforms []platform.Dialect
 	// Watching is what triggers need; nil if the catalogue has none.
 	Watching *Watching
+	// Callbacks is what actions need to post their answers; nil refuses callbacks.
+	Callbacks *Callbacks
 	// Answers keeps the answers of idempotent actions.
 	Answers AnswerStore
 	// Ready reports why the connector cannot do its work, or nil.
@@ -47,10 +49,11 @@ type Config struct {
 // Server answers the platforms.
 type Server struct {
 	Config
-	echo     *echo.Echo
-	routes   []route
-	openAPI  []byte
-	paidOnce *paidOnce
+	echo      *echo.Echo
+	routes    []route
+	openAPI   []byte
+	paidOnce  *paidOnce
+	callbacks *callbackEngine
 }
 
 // New builds the server with every route of the contract.
@@ -72,6 +75,9 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{Config: c}
 	s.paidOnce = newPaidOnce(c.Answers, c.CallTimeout, c.Now, c.Logger)
+	if c.Callbacks != nil {
+		s.callbacks = newCallbackEngine(*c.Callbacks, s)
+	}
 	s.routes = s.table()
 	doc, err := s.document()
 	if err != nil {
@@ -93,5 +99,20 @@ func New(c Config) (*Server, error) {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
 
+// Run works on callbacks until ctx ends.
+func (s *Server) Run(ctx context.Context) error {
+	if s.callbacks == nil {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return s.callbacks.run(ctx)
+}
+
 // Drain waits for the paid calls that go on without their callers, until ctx ends.
-func (s *Server) Drain(ctx context.Context) error { return s.paidOnce.drain(ctx) }
+func (s *Server) Drain(ctx context.Context) error {
+	var err error
+	if s.callbacks != nil {
+		err = s.callbacks.drain(ctx)
+	}
+	return errors.Join(err, s.paidOnce.drain(ctx))
+}

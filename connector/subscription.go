@@ -122,7 +122,9 @@ func (s *Server) subscribeTest(ctx context.Context, t triggers.Trigger, asked tr
 func (s *Server) checkTarget(ctx context.Context, target string) (string, error) {
 	u, err := s.Watching.Targets.CheckURL(target)
 	if err == nil {
-		err = s.Watching.Targets.CheckHost(ctx, u)
+		limited, cancel := context.WithTimeout(ctx, lookupWait)
+		defer cancel()
+		err = s.Watching.Targets.CheckHost(limited, u)
 	}
 	var refused *delivery.TargetError
 	if errors.As(err, &refused) {

@@ -84,6 +84,7 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 		defer cancel()
 		return errors.Join(err, server.Drain(limit))
 	})
+	group.Go(func() error { return server.Run(ctx) })
 	group.Go(func() error { return engines.run(ctx, db, c.ShutdownTimeout) })
 	group.Go(func() error { return housekeeping(ctx, db, logger) })
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
@@ -178,6 +179,7 @@ func (c *serveCommand) build(db *sqlite.DB, logger *slog.Logger) (*connector.Ser
 		Catalogue:   platform.Catalogue{Actions: actions.All(), Triggers: triggers.All()},
 		Platforms:   dialects,
 		Watching:    engines.watching,
+		Callbacks:   engines.callbacks,
 		Answers:     db,
 		Ready:       db.Writable,
 		Metrics:     metrics,

@@ -25,6 +25,7 @@ type engines struct {
 	scheduler *scheduler.Scheduler
 	outbox    *delivery.Engine
 	watching  *connector.Watching
+	callbacks *connector.Callbacks
 }
 
 func (c *serveCommand) engines(db *sqlite.DB, client *soke.Client, dialects []platform.Dialect, metrics *connector.Metrics, logger *slog.Logger) (*engines, error) {
@@ -50,8 +51,12 @@ func (c *serveCommand) engines(db *sqlite.DB, client *soke.Client, dialects []pl
 		return nil, err
 	}
 	e.watching = &connector.Watching{Store: db, Runner: e.scheduler, Outbox: e.outbox, Targets: guard, MinInterval: c.MinInterval}
+	e.callbacks = &connector.Callbacks{Store: db, Targets: guard, Client: guard.Client(callbackTimeout), UserAgent: "soke-connector/" + version}
 	return e, nil
 }
+
+// callbackTimeout is how long the receiver of a callback may take.
+const callbackTimeout = 15 * time.Second
 
 // run runs both until ctx ends, then lets what has begun finish for as long as patience.
 func (e *engines) run(ctx context.Context, db *sqlite.DB, patience time.Duration) error {

@@ -12,7 +12,7 @@ type sealedColumn struct {
 
 // sealedColumns are all columns of ciphertexts, by which a rotation finds them. A table that
 // gains one adds it here.
-var sealedColumns = []sealedColumn{secretColumn, answerColumn, keyColumn, previousKeyColumn, targetColumn, tokenColumn}
+var sealedColumns = []sealedColumn{secretColumn, answerColumn, keyColumn, previousKeyColumn, targetColumn, tokenColumn, callbackColumn, callbackAnswerColumn}
 
 // place returns the associated data of the ciphertext in the row called id: a []byte, a string
 // or an int64, as the row has it.

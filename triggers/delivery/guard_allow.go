@@ -3,6 +3,7 @@ package delivery
 import (
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strings"
 )
 
@@ -88,4 +89,15 @@ func (l allowList) addr(ip netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// Allowed reports whether the operator has allowed the host of a URL by its name or its address,
+// or loopback as a whole.
+func (g *Guard) Allowed(u *url.URL) bool {
+	host := u.Hostname()
+	if g.allowed.name(host) || g.loopback && isLocalName(host) {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && (g.allowed.contains(ip.Unmap()) || g.loopback && ip.Unmap().IsLoopback())
 }

@@ -1,0 +1,197 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/usesoke/soke-connector/actions"
+	"github.com/usesoke/soke-connector/connector/platform"
+	"github.com/usesoke/soke-connector/connector/soke"
+	"github.com/usesoke/soke-connector/schemas"
+	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/triggers/delivery"
+)
+
+// headerCallbackURL asks for the answer of an action to be posted there instead of returned:
+// platforms wait for half a minute at most, and a chat may take two.
+const headerCallbackURL = "X-Callback-Url"
+
+// Callback is an action whose answer is posted to a target. It goes on after a restart: a call that
+// was not sent is sent, an answer that was not posted is posted. A call that was under way is not
+// repeated, because Soke may have charged it; its user is told.
+type Callback struct {
+	ID, Platform, Action, RequestID string
+	Secret                          CallbackSecret
+	State                           CallbackState
+	// Answer is what is posted, once there is one.
+	Answer   []byte
+	Delivery delivery.State
+	Created  time.Time
+}
+
+// CallbackState is how far a callback has come.
+type CallbackState string
+
+// The states, in their order.
+const (
+	CallbackAccepted CallbackState = "accepted" // not yet sent to Soke
+	CallbackCalling  CallbackState = "calling"
+	CallbackAnswered CallbackState = "answered" // to be posted
+	CallbackDone     CallbackState = "done"     // posted, or given up
+)
+
+// CallbackSecret is what of a callback is kept encrypted.
+type CallbackSecret struct {
+	Credential soke.Credential
+	// Input is canonical JSON.
+	Input          json.RawMessage
+	IdempotencyKey string
+	Target         string
+}
+
+// CallbackStore keeps callbacks. Its methods are safe for concurrent use.
+type CallbackStore interface {
+	AddCallback(ctx context.Context, c Callback) error
+	// DueCallbacks returns those that are due at now, but none in busy, and when the next is due.
+	DueCallbacks(ctx context.Context, now time.Time, limit int, busy []string) ([]Callback, time.Time, error)
+	// StartCallback moves one from accepted to calling; ok is false if it was not accepted.
+	StartCallback(ctx context.Context, id string) (ok bool, err error)
+	// AnswerCallback keeps what is to be posted.
+	AnswerCallback(ctx context.Context, id string, answer []byte, now time.Time) error
+	// SettleCallback keeps what became of an attempt to post; a zero next ends the callback.
+	SettleCallback(ctx context.Context, id string, s delivery.State, next time.Time) error
+}
+
+type acceptedAnswer struct {
+	Status    string `json:"status" title:"Status"`
+	RequestID string `json:"requestId" title:"Request ID"`
+}
+
+// callbackMessage is what is posted.
+type callbackMessage struct {
+	Status string          `json:"status"`
+	Result json.RawMessage `json:"result,omitempty"`
+	Error  any             `json:"error,omitempty"`
+}
+
+// accept keeps an action for later and answers at once.
+func (s *Server) accept(c echo.Context, k *call, a actions.Action, bound actions.Bound, target string) error {
+	ctx := c.Request().Context()
+	if err := s.checkCallback(ctx, target); err != nil {
+		return err
+	}
+	input, err := json.Marshal(bound.Input)
+	if err != nil {
+		return err
+	}
+	err = s.Callbacks.Store.AddCallback(ctx, Callback{
+		ID: "cbk_" + triggers.Nonce(15), Platform: string(k.route.dialect.Name()), Action: a.Key, RequestID: k.requestID,
+		Secret: CallbackSecret{
+			Credential: k.session.Credential(), Input: input, Target: target,
+			IdempotencyKey: c.Request().Header.Get(headerIdempotencyKey),
+		},
+		State: CallbackAccepted, Created: s.Now(),
+	})
+	if err != nil {
+		return storageUnavailable(err)
+	}
+	s.callbacks.Wake()
+	return c.JSON(http.StatusAccepted, acceptedAnswer{Status: "accepted", RequestID: k.requestID})
+}
+
+// checkCallback admits Zapier's own callback host (platforms/zapier.md, d) and what the operator
+// has allowed.
+func (s *Server) checkCallback(ctx context.Context, target string) error {
+	refusal := &soke.Error{
+		Code: soke.InvalidInput, NotSent: true, Field: headerCallbackURL, Label: "Callback URL",
+		Message: "Callback URL: it must be a callback of Zapier's, or a host that the connector's operator has allowed.",
+	}
+	if s.Callbacks == nil {
+		refusal.Message = "Callback URL: this connector takes no callbacks."
+		return refusal
+	}
+	u, err := s.Callbacks.Targets.CheckURL(target)
+	if err != nil || !zapierHost(u) && !s.Callbacks.Targets.Allowed(u) {
+		return refusal
+	}
+	limited, cancel := context.WithTimeout(ctx, lookupWait)
+	defer cancel()
+	if s.Callbacks.Targets.CheckHost(limited, u) != nil {
+		return refusal
+	}
+	return nil
+}
+
+func zapierHost(u *url.URL) bool {
+	host := u.Hostname()
+	return u.Scheme == "https" && (host == "zapier.com" || strings.HasSuffix(host, ".zapier.com"))
+}
+
+// answerCallback makes the call of a callback and returns what is to be posted.
+func (s *Server) answerCallback(ctx context.Context, c Callback) []byte {
+	k := &call{requestID: c.RequestID, begun: s.Now(), route: route{operation: c.Action}}
+	for _, p := range s.Platforms {
+		if string(p.Name()) == c.Platform {
+			k.route.dialect = p
+		}
+	}
+	answer, err := s.callForCallback(ctx, k, c)
+	message := callbackMessage{Status: "success", Result: answer.Body}
+	if err != nil {
+		failure := asError(err)
+		k.code = failure.Code
+		message = callbackMessage{Status: "failed", Error: s.nativeError(k, failure)}
+	}
+	s.Metrics.answered(c.Platform, c.Action+"-callback", http.StatusOK, s.Now().Sub(k.begun))
+	s.Logger.InfoContext(ctx, "callback answered", "callback", c.ID, "operation", c.Action, "code", string(k.code), "request_id", c.RequestID)
+	body, err := json.Marshal(message)
+	if err != nil {
+		s.Logger.ErrorContext(ctx, "a callback's answer could not be encoded", "callback", c.ID)
+		return []byte(`{"status":"failed"}`)
+	}
+	return body
+}
+
+func (s *Server) callForCallback(ctx context.Context, k *call, c Callback) (Answer, error) {
+	action, ok := s.actionNamed(c.Action)
+	if !ok {
+		return Answer{}, unknown("action", c.Action, s.actionKeys())
+	}
+	k.route.title, k.route.credits = action.Title, action.Credits
+	if c.State == CallbackCalling {
+		return Answer{}, &soke.Error{
+			Code: soke.UpstreamTimeout, RequestID: c.RequestID,
+			Message: "The connector was restarted while Soke worked on this call.",
+		}
+	}
+	form, err := schemas.ParseObject(c.Secret.Input)
+	if err != nil {
+		return Answer{}, err
+	}
+	bound, err := action.Bind(form)
+	if err != nil {
+		return Answer{}, err
+	}
+	session := s.Soke.Session(c.Secret.Credential)
+	pay := func(ctx context.Context) (Answer, error) { return s.pay(ctx, session, action, bound) }
+	if c.Secret.IdempotencyKey == "" {
+		return pay(ctx)
+	}
+	answer, _, err := s.paidOnce.do(ctx, claim{
+		credential: c.Secret.Credential, action: action.Key, key: c.Secret.IdempotencyKey, input: bound.Input,
+	}, pay)
+	return answer, err
+}
+
+func (s *Server) nativeError(k *call, failure *soke.Error) any {
+	if k.route.dialect == nil {
+		return nil
+	}
+	return k.route.dialect.NativeError(platform.Describe(failure, k.words()), k.words())
+}

@@ -1,0 +1,188 @@
+package connector
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/usesoke/soke-connector/triggers/delivery"
+)
+
+const (
+	// callbackWorkers bounds the callbacks at work at one time.
+	callbackWorkers = 512
+	// callbackIdle is the longest time without a look at what is due.
+	callbackIdle = 30 * time.Second
+	// callbackPatience is how long a receiver may take.
+	callbackPatience = 15 * time.Second
+	// lookupWait bounds the look-up of a target's name.
+	lookupWait = 5 * time.Second
+)
+
+// Callbacks is what actions with callbacks need.
+type Callbacks struct {
+	Store   CallbackStore
+	Targets CallbackTargets
+	// Client reaches what Targets admits and nothing else.
+	Client *http.Client
+	// UserAgent is how posts name their sender.
+	UserAgent string
+}
+
+// CallbackTargets judges where answers may be posted.
+type CallbackTargets interface {
+	Targets
+	// Allowed reports whether the operator has allowed the target's host by name or address.
+	Allowed(u *url.URL) bool
+}
+
+// callbackEngine makes the calls of callbacks and posts their answers.
+type callbackEngine struct {
+	Callbacks
+	answer func(context.Context, Callback) []byte
+	now    func() time.Time
+	logger *slog.Logger
+	wake   chan struct{}
+	jobs   sync.WaitGroup
+
+	mu   sync.Mutex
+	busy map[string]bool
+}
+
+func newCallbackEngine(c Callbacks, s *Server) *callbackEngine {
+	return &callbackEngine{
+		Callbacks: c, answer: s.answerCallback, now: s.Now, logger: s.Logger,
+		wake: make(chan struct{}, 1), busy: map[string]bool{},
+	}
+}
+
+// Wake has the engine look at what is due.
+func (e *callbackEngine) Wake() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run works until ctx ends. What has begun goes on; drain waits for it.
+func (e *callbackEngine) run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-e.wake:
+		case <-timer.C:
+		}
+		timer.Reset(e.round(ctx))
+	}
+}
+
+// round starts what is due and returns how long nothing else will be.
+func (e *callbackEngine) round(ctx context.Context) time.Duration {
+	e.mu.Lock()
+	busy := make([]string, 0, len(e.busy))
+	for id := range e.busy {
+		busy = append(busy, id)
+	}
+	e.mu.Unlock()
+	if len(busy) >= callbackWorkers {
+		return callbackIdle
+	}
+	now := e.now()
+	due, next, err := e.Store.DueCallbacks(ctx, now, callbackWorkers-len(busy), busy)
+	if err != nil {
+		if ctx.Err() == nil {
+			e.logger.WarnContext(ctx, "due callbacks could not be read", "cause", err.Error())
+		}
+		return time.Second
+	}
+	for _, c := range due {
+		e.start(ctx, c)
+	}
+	if next.IsZero() {
+		return callbackIdle
+	}
+	return min(callbackIdle, max(next.Sub(now), time.Millisecond))
+}
+
+func (e *callbackEngine) start(ctx context.Context, c Callback) {
+	e.mu.Lock()
+	e.busy[c.ID] = true
+	e.mu.Unlock()
+	e.jobs.Add(1)
+	go func() {
+		defer e.jobs.Done()
+		if err := e.advance(context.WithoutCancel(ctx), c); err != nil {
+			e.logger.ErrorContext(ctx, "a callback could not be kept", "callback", c.ID, "cause", err.Error())
+		}
+		e.mu.Lock()
+		delete(e.busy, c.ID)
+		e.mu.Unlock()
+		e.Wake()
+	}()
+}
+
+// advance brings a callback as far as it goes now.
+func (e *callbackEngine) advance(ctx context.Context, c Callback) error {
+	if c.State != CallbackAnswered {
+		if c.State == CallbackAccepted {
+			// From here on the call counts as sent, whatever happens to this process.
+			if ok, err := e.Store.StartCallback(ctx, c.ID); err != nil || !ok {
+				return err
+			}
+		}
+		c.Answer = e.answer(ctx, c)
+		if err := e.Store.AnswerCallback(ctx, c.ID, c.Answer, e.now()); err != nil {
+			e.logger.ErrorContext(ctx, "a paid answer could not be kept for its callback", "callback", c.ID, "cause", err.Error())
+		}
+	}
+	outcome := e.post(ctx, c)
+	decision := delivery.Next(delivery.Policy{Ends: []int{http.StatusNotFound, http.StatusGone}}, c.Delivery, outcome, e.now(), rand.Float64)
+	next := decision.At
+	if decision.Step != delivery.Retry {
+		next = time.Time{}
+	}
+	e.logger.InfoContext(ctx, "callback attempt", "callback", c.ID, "outcome", outcome.String(), "step", string(decision.Step))
+	return e.Store.SettleCallback(ctx, c.ID, decision.State, next)
+}
+
+func (e *callbackEngine) post(ctx context.Context, c Callback) delivery.Outcome {
+	ctx, cancel := context.WithTimeout(ctx, callbackPatience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Secret.Target, bytes.NewReader(c.Answer))
+	if err != nil {
+		return delivery.Outcome{Failure: delivery.NoConnection}
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", e.UserAgent)
+	answer, err := e.Client.Do(request)
+	if err != nil {
+		return delivery.Unanswered(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, delivery.MaxAnswer)) // a status counts without its body
+	return delivery.Policy{}.Answered(answer.StatusCode, answer.Header, body, e.now())
+}
+
+// drain waits for what has begun, until ctx ends.
+func (e *callbackEngine) drain(ctx context.Context) error {
+	over := make(chan struct{})
+	go func() {
+		e.jobs.Wait()
+		close(over)
+	}()
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
