@@ -40,7 +40,7 @@ func platforms() []platform.Dialect {
 
 // service is a whole connector in front of a whole sandbox (or of another upstream), over TCP.
 type service struct {
-	t        *testing.T
+	t        testing.TB
 	url      string
 	admin    http.Handler
 	sandbox  *sandbox.Server
@@ -68,7 +68,7 @@ func withTimeout(d time.Duration) option { return func(s *setup) { s.timeout = d
 func withAddress(url string) option          { return func(s *setup) { s.address = url } }
 func withBodyTimeout(d time.Duration) option { return func(s *setup) { s.patience = d } }
 
-func start(t *testing.T, options ...option) *service {
+func start(t testing.TB, options ...option) *service {
 	t.Helper()
 	box := sandbox.New(sandbox.Options{})
 	set := setup{upstream: box, timeout: 10 * time.Second, now: time.Now, actions: actions.All()}

@@ -19,7 +19,7 @@ import (
 // described caches each service's own document, as the service serves it.
 var described sync.Map // *service → routers.Router
 
-func documentOf(t *testing.T, s *service) routers.Router {
+func documentOf(t testing.TB, s *service) routers.Router {
 	t.Helper()
 	if r, ok := described.Load(s); ok {
 		return r.(routers.Router)
@@ -52,7 +52,7 @@ func documentOf(t *testing.T, s *service) routers.Router {
 
 // validateAgainstOpenAPI holds every answer of every HTTP test to the service's own document.
 // Paths that the document does not have are those that the service refuses.
-func validateAgainstOpenAPI(t *testing.T, s *service, req *http.Request, a answer) {
+func validateAgainstOpenAPI(t testing.TB, s *service, req *http.Request, a answer) {
 	t.Helper()
 	if req.URL.Path == "/openapi.json" || strings.Contains(a.header.Get("Content-Type"), "event-stream") {
 		return

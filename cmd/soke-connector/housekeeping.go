@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -10,14 +11,17 @@ import (
 	"github.com/usesoke/soke-connector/connector/sqlite"
 )
 
-// pruneBatch is how many expired rows one step deletes, so that no step holds the writer for long.
+// pruneBatch is how many rows of a kind one step deletes, so that no step holds the writer for long.
 const pruneBatch = 500
+
+// overdue is how long a watch may wait before the connector says that it cannot do its work.
+const overdue = 5 * time.Minute
 
 // housekeeping keeps the database small until ctx ends. Nothing here is due to anyone, so it may
 // live in memory.
-func housekeeping(ctx context.Context, db *sqlite.DB, logger *slog.Logger) error {
+func housekeeping(ctx context.Context, db *sqlite.DB, keep sqlite.Retention, logger *slog.Logger) error {
 	clock := cron.New(cron.WithLocation(time.UTC), cron.WithChain(cron.SkipIfStillRunning(cron.DiscardLogger)))
-	if _, err := clock.AddFunc("@every 1m", func() { tidy(ctx, db, logger) }); err != nil {
+	if _, err := clock.AddFunc("@every 1m", func() { tidy(ctx, db, keep, logger) }); err != nil {
 		return err
 	}
 	clock.Start()
@@ -26,18 +30,42 @@ func housekeeping(ctx context.Context, db *sqlite.DB, logger *slog.Logger) error
 	return nil
 }
 
-func tidy(ctx context.Context, db *sqlite.DB, logger *slog.Logger) {
-	for {
-		pruned, err := db.PruneAnswers(ctx, time.Now(), pruneBatch)
+func tidy(ctx context.Context, db *sqlite.DB, keep sqlite.Retention, logger *slog.Logger) {
+	for ctx.Err() == nil {
+		answers, err := db.PruneAnswers(ctx, time.Now(), pruneBatch)
 		if err != nil {
 			logger.WarnContext(ctx, "expired answers could not be deleted", "cause", err.Error())
 			return
 		}
-		if pruned < pruneBatch {
+		more, err := db.Prune(ctx, keep, time.Now(), pruneBatch)
+		if err != nil {
+			logger.WarnContext(ctx, "what is over could not be deleted", "cause", err.Error())
+			return
+		}
+		if answers < pruneBatch && !more {
 			break
 		}
 	}
-	if err := db.Maintain(ctx); err != nil {
+	if err := db.Maintain(ctx); err != nil && ctx.Err() == nil {
 		logger.WarnContext(ctx, "the database could not be tidied", "cause", err.Error())
+	}
+}
+
+// ready reports why the connector cannot do its work: the database does not take writes, or due
+// watches wait for too long.
+func ready(db *sqlite.DB) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := db.Writable(ctx); err != nil {
+			return err
+		}
+		now := time.Now()
+		due, err := db.OldestDue(ctx, now)
+		if err != nil {
+			return err
+		}
+		if age := now.Sub(due); !due.IsZero() && age > overdue {
+			return fmt.Errorf("a watch has been due for %s", age.Round(time.Second))
+		}
+		return nil
 	}
 }

@@ -23,10 +23,13 @@ const (
 
 // cli is the whole command line. Every flag has an environment twin SOKE_<FLAG>.
 type cli struct {
-	Serve   serveCommand   `cmd:"" help:"Run the service."`
-	Sandbox sandboxCommand `cmd:"" help:"Run only the sandbox of the Soke API."`
-	Export  exportCommand  `cmd:"" help:"Write the package that a platform's users install."`
-	Version versionCommand `cmd:"" help:"Print version, commit and Go version."`
+	Serve      serveCommand      `cmd:"" help:"Run the service."`
+	Sandbox    sandboxCommand    `cmd:"" help:"Run only the sandbox of the Soke API."`
+	Export     exportCommand     `cmd:"" help:"Write the package that a platform's users install."`
+	Watches    watchesCommand    `cmd:"" help:"Look at the watches of a running connector."`
+	Deliveries deliveriesCommand `cmd:"" help:"Work with the deliveries of a running connector."`
+	MasterKey  masterKeyCommand  `cmd:"" help:"Work with the master key of a running connector."`
+	Version    versionCommand    `cmd:"" help:"Print version, commit and Go version."`
 }
 
 // usageError marks what the operator has to change on the command line or in the environment.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -38,6 +39,9 @@ type serveCommand struct {
 	MasterKeyFile   string        `placeholder:"PATH" help:"Key that encrypts what must not lie in clear (default: beside the database, made on first start)."`
 	AllowTargets    []string      `placeholder:"CIDR|HOST" help:"Private networks or hosts that webhooks may reach."`
 	MinInterval     time.Duration `default:"15m" help:"The shortest time between two runs of a watch."`
+	KeepEvents      time.Duration `default:"720h" help:"How long events and deliveries are kept."`
+	KeepRuns        time.Duration `default:"720h" help:"How long the records of runs are kept."`
+	KeepAttempts    time.Duration `default:"720h" help:"How long attempts to deliver are kept."`
 	LogFormat       string        `default:"json" enum:"json,text" help:"json or text."`
 	LogLevel        string        `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	ShutdownTimeout time.Duration `default:"20s" help:"How long running requests may take to finish at the end."`
@@ -72,7 +76,8 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 		return err
 	}
 	defer closeSoke()
-	services, err := c.services(ctx, server)
+	operator := &adminAPI{db: db, outbox: engines.outbox, logger: logger}
+	services, err := c.services(ctx, server, operator.handler(server.AdminHandler()))
 	if err != nil {
 		return err
 	}
@@ -86,7 +91,9 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 	})
 	group.Go(func() error { return server.Run(ctx) })
 	group.Go(func() error { return engines.run(ctx, db, c.ShutdownTimeout) })
-	group.Go(func() error { return housekeeping(ctx, db, logger) })
+	group.Go(func() error {
+		return housekeeping(ctx, db, sqlite.Retention{Events: c.KeepEvents, Runs: c.KeepRuns, Attempts: c.KeepAttempts}, logger)
+	})
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -99,7 +106,7 @@ func (c *serveCommand) check() error {
 	for _, d := range []struct {
 		flag  string
 		value time.Duration
-	}{{"--upstream-timeout", c.UpstreamTimeout}, {"--min-interval", c.MinInterval}, {"--shutdown-timeout", c.ShutdownTimeout}} {
+	}{{"--upstream-timeout", c.UpstreamTimeout}, {"--min-interval", c.MinInterval}, {"--shutdown-timeout", c.ShutdownTimeout}, {"--keep-events", c.KeepEvents}, {"--keep-runs", c.KeepRuns}, {"--keep-attempts", c.KeepAttempts}} {
 		if d.value <= 0 {
 			return fmt.Errorf("%s must be more than 0, for example 30s", d.flag)
 		}
@@ -161,6 +168,7 @@ const defaultDatabase = "soke-connector.db"
 // build wires the service by hand.
 func (c *serveCommand) build(db *sqlite.DB, logger *slog.Logger) (*connector.Server, *engines, func(), error) {
 	metrics := connector.NewMetrics()
+	metrics.Registry.MustRegister(newStorageMetrics(db))
 	client, err := soke.New(soke.Options{
 		BaseURL: c.UpstreamURL, Timeout: c.UpstreamTimeout,
 		UserAgent: "soke-connector/" + version, Observe: metrics.ObserveSoke,
@@ -181,7 +189,7 @@ func (c *serveCommand) build(db *sqlite.DB, logger *slog.Logger) (*connector.Ser
 		Watching:    engines.watching,
 		Callbacks:   engines.callbacks,
 		Answers:     db,
-		Ready:       db.Writable,
+		Ready:       ready(db),
 		Metrics:     metrics,
 		Logger:      logger,
 		Version:     version,
@@ -196,7 +204,7 @@ func (c *serveCommand) build(db *sqlite.DB, logger *slog.Logger) (*connector.Ser
 }
 
 // services opens the listeners.
-func (c *serveCommand) services(ctx context.Context, server *connector.Server) ([]service, error) {
+func (c *serveCommand) services(ctx context.Context, server *connector.Server, operator http.Handler) ([]service, error) {
 	main, err := listen(ctx, "--listen", c.Listen)
 	if err != nil {
 		return nil, err
@@ -210,5 +218,5 @@ func (c *serveCommand) services(ctx context.Context, server *connector.Server) (
 		_ = main.Close()
 		return nil, err
 	}
-	return append(all, service{admin, server.AdminHandler()}), nil
+	return append(all, service{admin, operator}), nil
 }

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/usesoke/soke-connector/connector/sqlite"
+	"github.com/usesoke/soke-connector/triggers"
+)
+
+// adminHeader must come with every call of the operator's API. A page in the operator's browser
+// cannot send it, so that no website can reach the listener on this machine.
+const adminHeader = "X-Soke-Admin"
+
+// adminAPI is what the operator's commands talk to. It is served by the running connector, beside
+// metrics, because the database belongs to one process.
+type adminAPI struct {
+	db     *sqlite.DB
+	outbox interface{ Wake() }
+	logger *slog.Logger
+}
+
+// handler puts the API in front of what else the admin listener serves.
+func (a *adminAPI) handler(next http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", next)
+	mux.HandleFunc("GET /admin/watches", a.answer(a.list))
+	mux.HandleFunc("GET /admin/watches/{id}", a.answer(a.show))
+	mux.HandleFunc("GET /admin/watches/{id}/explain", a.answer(a.explain))
+	mux.HandleFunc("POST /admin/subscriptions/{id}/replay", a.answer(a.replay))
+	mux.HandleFunc("POST /admin/master-key/rotate", a.answer(a.rotate))
+	return mux
+}
+
+// adminFailure is a refusal in words.
+type adminFailure struct {
+	Status int    `json:"-"`
+	Reason string `json:"error"`
+}
+
+func (f *adminFailure) Error() string { return f.Reason }
+
+func (a *adminAPI) answer(handle func(context.Context, *http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		status := http.StatusOK
+		body, err := any(nil), error(&adminFailure{Status: http.StatusForbidden, Reason: "the header " + adminHeader + " is missing"})
+		if r.Header.Get(adminHeader) != "" {
+			body, err = handle(r.Context(), r)
+		}
+		var failure *adminFailure
+		switch {
+		case errors.As(err, &failure):
+			status, body = failure.Status, failure
+		case errors.Is(err, triggers.ErrNoWatch), errors.Is(err, triggers.ErrNoSubscription):
+			status, body = http.StatusNotFound, &adminFailure{Reason: err.Error()}
+		case err != nil:
+			a.logger.ErrorContext(r.Context(), "admin call failed", "cause", err.Error())
+			status, body = http.StatusServiceUnavailable, &adminFailure{Reason: err.Error()}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(body) // a caller that has left misses nothing
+	}
+}
+
+// watchView is a watch in the operator's words. It names no key.
+type watchView struct {
+	ID           string          `json:"id"`
+	ConnectionID string          `json:"connectionId"`
+	AccountID    string          `json:"accountId"`
+	Research     json.RawMessage `json:"research"`
+	Schedule     string          `json:"schedule"`
+	Timezone     string          `json:"timezone"`
+	State        string          `json:"state"`
+	Reason       string          `json:"reason"`
+	Runs         int             `json:"runs"`
+	LastRunAt    time.Time       `json:"lastRunAt,omitzero"`
+	NextRunAt    time.Time       `json:"nextRunAt,omitzero"`
+	PolledAt     time.Time       `json:"polledAt"`
+}
+
+func viewOf(w triggers.Watch) watchView {
+	v := watchView{
+		ID: w.ID, ConnectionID: w.ConnectionID, AccountID: w.AccountID, Research: w.Research,
+		Schedule: w.Schedule.Expression(), Timezone: w.Schedule.Timezone(), State: string(w.State),
+		Runs: w.Runs, LastRunAt: w.LastRunAt, NextRunAt: w.DueAt, PolledAt: w.PolledAt,
+	}
+	if w.Failure != nil {
+		v.Reason = string(w.Failure.Code)
+	}
+	return v
+}
+
+// pageSize is how many watches one page lists.
+const pageSize = 100
+
+func (a *adminAPI) list(ctx context.Context, r *http.Request) (any, error) {
+	all, err := a.db.Watches(ctx, r.URL.Query().Get("after"), pageSize)
+	views := make([]watchView, len(all))
+	for i, w := range all {
+		views[i] = viewOf(w)
+	}
+	return views, err
+}
+
+// inspectionView is a watch with what belongs to it.
+type inspectionView struct {
+	watchView
+	Feeds         []feedView         `json:"feeds"`
+	Subscriptions []subscriptionView `json:"subscriptions"`
+	Occurrences   []occurrenceView   `json:"occurrences"`
+}
+
+type feedView struct {
+	ID         string          `json:"id"`
+	Trigger    string          `json:"trigger"`
+	Parameters json.RawMessage `json:"parameters"`
+}
+
+type subscriptionView struct {
+	ID          string `json:"id"`
+	Platform    string `json:"platform"`
+	Trigger     string `json:"trigger"`
+	State       string `json:"state"`
+	Reason      string `json:"reason"`
+	Host        string `json:"host"`
+	Undelivered int    `json:"undelivered"`
+}
+
+type occurrenceView struct {
+	Due     time.Time `json:"due"`
+	Outcome string    `json:"outcome"`
+	Reason  string    `json:"reason"`
+	Count   int       `json:"count"`
+}
+
+func (a *adminAPI) show(ctx context.Context, r *http.Request) (any, error) {
+	limit, err := strconv.Atoi(r.URL.Query().Get("occurrences"))
+	if err != nil || limit < 1 || limit > 1000 {
+		limit = 20
+	}
+	found, err := a.db.Inspect(ctx, r.PathValue("id"), limit)
+	if err != nil {
+		return nil, err
+	}
+	view := inspectionView{watchView: viewOf(found.Watch), Feeds: []feedView{}, Subscriptions: []subscriptionView{}, Occurrences: []occurrenceView{}}
+	for _, f := range found.Feeds {
+		view.Feeds = append(view.Feeds, feedView{f.ID, f.Trigger, f.Parameters})
+	}
+	for _, s := range found.Subscriptions {
+		view.Subscriptions = append(view.Subscriptions, subscriptionView{s.ID, s.Platform, s.Trigger, string(s.State), s.Reason, s.Host, s.Undelivered})
+	}
+	for _, o := range found.Occurrences {
+		view.Occurrences = append(view.Occurrences, occurrenceView{o.Due, string(o.Outcome), o.Reason, o.Count})
+	}
+	return view, nil
+}
+
+func (a *adminAPI) explain(ctx context.Context, r *http.Request) (any, error) {
+	keyword := r.URL.Query().Get("keyword")
+	if keyword == "" {
+		return nil, &adminFailure{http.StatusBadRequest, "name a keyword"}
+	}
+	trace, err := a.db.Trace(ctx, r.PathValue("id"), keyword)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		Lines []string `json:"lines"`
+	}{explain(trace, keyword)}, nil
+}
+
+func (a *adminAPI) replay(ctx context.Context, r *http.Request) (any, error) {
+	var since time.Time
+	if text := r.URL.Query().Get("since"); text != "" {
+		var err error
+		if since, err = time.Parse(time.RFC3339, text); err != nil {
+			return nil, &adminFailure{http.StatusBadRequest, "since must be a time such as 2026-11-23T09:00:00Z"}
+		}
+	}
+	count, err := a.db.Replay(ctx, r.PathValue("id"), since, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	a.outbox.Wake()
+	return struct {
+		Deliveries int `json:"deliveries"`
+	}{count}, nil
+}
+
+func (a *adminAPI) rotate(ctx context.Context, _ *http.Request) (any, error) {
+	if err := a.db.RotateMasterKey(ctx); err != nil {
+		return nil, err
+	}
+	return struct {
+		Rotated bool `json:"rotated"`
+	}{true}, nil
+}

@@ -1,0 +1,40 @@
+package triggers
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// ErrNoWatch says that there is no such watch.
+var ErrNoWatch = errors.New("there is no such watch")
+
+// Inspection is a watch as its operator sees it.
+type Inspection struct {
+	Watch         Watch
+	Feeds         []Feed
+	Subscriptions []Subscription
+	// Occurrences are the latest ones, newest first.
+	Occurrences []Occurrence
+}
+
+// Trace is all that a watch knows of one keyword.
+type Trace struct {
+	Watch Watch
+	Fold  string
+	// Known is nil for a keyword that the watch has never seen.
+	Known *Known
+	// Rank is its place in the latest result, from 1; 0 if it was not in it.
+	Rank     int
+	LatestAt time.Time
+	Feeds    []FeedTrace
+}
+
+// FeedTrace is what a feed has to do with a keyword.
+type FeedTrace struct {
+	Feed
+	// Mark is the score that the feed compares with; nil for none.
+	Mark *float64
+	// Events are its events about the keyword, oldest first.
+	Events []json.RawMessage
+}
