@@ -17,7 +17,7 @@ type admin struct {
 }
 
 type watchesCommand struct {
-	List    watchesListCommand    `cmd:"" default:"1" help:"List the watches."`
+	List    watchesListCommand    `cmd:"" default:"withargs" help:"List the watches."`
 	Show    watchesShowCommand    `cmd:"" help:"Show one watch with its latest occurrences."`
 	Explain watchesExplainCommand `cmd:"" help:"Say why a watch has reported a keyword, or why not."`
 }
