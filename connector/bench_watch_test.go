@@ -1,0 +1,196 @@
+package connector_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/usesoke/soke-connector/actions"
+	"github.com/usesoke/soke-connector/connector/sandbox"
+	"github.com/usesoke/soke-connector/connector/soke"
+	"github.com/usesoke/soke-connector/connector/sqlite"
+	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/triggers/delivery"
+	"github.com/usesoke/soke-connector/triggers/scheduler"
+)
+
+// watchBench is a store with watches, and a scheduler that has not begun.
+type watchBench struct {
+	db        *sqlite.DB
+	client    *soke.Client
+	scheduler *scheduler.Scheduler
+	box       *sandbox.Server
+	observed  func(scheduler.Observation)
+	now       atomic.Int64 // Unix milliseconds
+}
+
+func newWatchBench(b *testing.B) *watchBench {
+	b.Helper()
+	w := &watchBench{box: sandbox.New(sandbox.Options{RequestsPerMinute: 1 << 30}), observed: func(scheduler.Observation) {}}
+	w.now.Store(time.Now().UnixMilli())
+	clock := func() time.Time { return time.UnixMilli(w.now.Load()) }
+	logger := slog.New(slog.NewJSONHandler(io.Discard, nil))
+	upstream := httptest.NewServer(w.box)
+	b.Cleanup(upstream.Close)
+	var err error
+	if w.db, err = sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(b.TempDir(), "bench.db"), Logger: logger, Now: clock}); err != nil {
+		b.Fatal(err)
+	}
+	if w.client, err = soke.New(soke.Options{BaseURL: upstream.URL}); err != nil {
+		b.Fatal(err)
+	}
+	w.scheduler, err = scheduler.New(scheduler.Options{
+		Store: w.db, Soke: w.client, Triggers: triggers.All(), Logger: logger, Now: clock,
+		Observe: func(o scheduler.Observation) { w.observed(o) },
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		w.client.Close()
+		_ = w.db.Close()
+	})
+	return w
+}
+
+// open makes a watch of a tenant with a new-keyword feed.
+func (w *watchBench) open(b *testing.B, tenant, topic int, schedule string) triggers.Opened {
+	b.Helper()
+	key, err := soke.ParseKey(fmt.Sprintf("sk_live_bench_%06d", tenant))
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := triggers.ParseSchedule(schedule, "UTC")
+	if err != nil {
+		b.Fatal(err)
+	}
+	research, err := json.Marshal(actions.ResearchInput{Topic: fmt.Sprintf("topic %d", topic), Platform: "youtube", Region: "US", MaxResults: 20, RecencyDays: 365})
+	if err != nil {
+		b.Fatal(err)
+	}
+	opened, err := w.db.OpenFeed(context.Background(), triggers.Opening{
+		Key: key, Research: research, Schedule: s, Trigger: newKeyword(b), Parameters: json.RawMessage("{}"), Polled: true, Now: time.UnixMilli(w.now.Load()),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return opened
+}
+
+func newKeyword(b *testing.B) triggers.Trigger {
+	for _, t := range triggers.All() {
+		if t.Key == "new-keyword" {
+			return t
+		}
+	}
+	b.Fatal("there is no new-keyword")
+	return triggers.Trigger{}
+}
+
+// drain runs everything that is due now and returns how many runs that were.
+func (w *watchBench) drain(b *testing.B, want int) {
+	b.Helper()
+	var done atomic.Int64
+	all := make(chan struct{})
+	w.observed = func(scheduler.Observation) {
+		if done.Add(1) == int64(want) {
+			close(all)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	stopped := make(chan error, 1)
+	go func() { stopped <- w.scheduler.Run(ctx) }()
+	<-all
+	cancel()
+	<-stopped
+}
+
+// BenchmarkRuns drains due watches of 100 tenants, 20 keywords each: the research call, what it
+// means, and one durable transaction for each run. Beside it stands the bare rate at which the
+// same file takes the same rows.
+//
+//	go test ./connector -run '^$' -bench Runs -benchtime 5000x
+func BenchmarkRuns(b *testing.B) {
+	w := newWatchBench(b)
+	const tenants = 100
+	for i := range b.N {
+		w.open(b, i%tenants, i, "@hourly")
+	}
+	w.drain(b, b.N) // the first runs
+	w.now.Add((2 * time.Hour).Milliseconds())
+	b.ResetTimer()
+	w.drain(b, b.N)
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "runs/s")
+}
+
+// BenchmarkWebhooks delivers what is in the outbox to receivers on loopback, one event each, to 200
+// hosts because one host gets 25 a second. p99 is the time from the commit to the attempt.
+//
+//	go test ./connector -run '^$' -bench Webhooks -benchtime 4000x
+func BenchmarkWebhooks(b *testing.B) {
+	w := newWatchBench(b)
+	receiver := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	b.Cleanup(receiver.Close)
+	guard, err := delivery.NewGuard(delivery.GuardOptions{AllowLoopback: true, AllowPlainHTTP: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var mu sync.Mutex
+	var waits []time.Duration
+	all := make(chan struct{})
+	engine, err := delivery.NewEngine(delivery.EngineOptions{
+		Store: w.db, Guard: guard, Logger: slog.New(slog.DiscardHandler), UserAgent: "bench", Workers: 128,
+		Observe: func(_ string, o delivery.Outcome, waited time.Duration) {
+			mu.Lock()
+			defer mu.Unlock()
+			if waits = append(waits, waited); len(waits) == b.N {
+				close(all)
+			}
+		},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	address := receiver.Listener.Addr().String()
+	_ = address
+	key, _ := soke.ParseKey("sk_live_bench_hooks")
+	s, err := triggers.ParseSchedule("@daily", "UTC")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range b.N {
+		_, err := w.db.SubscribeTest(context.Background(), triggers.Testing{
+			Subscribing: triggers.Subscribing{
+				Opening:  triggers.Opening{Key: key, Research: json.RawMessage("{}"), Schedule: s, Trigger: newKeyword(b), Parameters: json.RawMessage("{}"), Now: time.Now()},
+				Platform: "n8n", Target: fmt.Sprintf("%s/hook/%d", receiver.URL, i), Host: fmt.Sprintf("host%d", i%2000),
+			},
+			Until: time.Now().Add(time.Hour), Sample: []json.RawMessage{json.RawMessage(`{"id":"evt_1","keyword":"home espresso"}`)},
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	stopped := make(chan error, 1)
+	b.ResetTimer()
+	begun := time.Now()
+	go func() { stopped <- engine.Run(ctx) }()
+	<-all
+	b.StopTimer()
+	cancel()
+	<-stopped
+	_ = engine.Drain(context.Background())
+	b.ReportMetric(float64(b.N)/time.Since(begun).Seconds(), "webhooks/s")
+	slices.Sort(waits)
+}
