@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 
@@ -35,6 +36,36 @@ type ResearchOutput struct {
 	RequestID        string            `json:"requestId" title:"Request ID" help:"Quote it when you ask Soke for help."`
 	CreditsRemaining *int              `json:"creditsRemaining" title:"Credits remaining" help:"Soke credits left after this call, where Soke said."`
 }
+
+// MarshalOutput encodes the output as json.Marshal would, but for one thing: the keywords have been
+// proved to be JSON when they came from Soke, and are not looked through a second time.
+func (o ResearchOutput) MarshalOutput() ([]byte, error) {
+	const emptied = `"keywords":null` // no text in the output can hold it: its quotes would be escaped
+	keywords := o.Keywords
+	o.Keywords = nil
+	frame, err := json.Marshal(o)
+	if err != nil {
+		return nil, err
+	}
+	at := bytes.Index(frame, []byte(emptied)) + len(emptied) - len("null")
+	out := append(make([]byte, 0, len(frame)+keywordSize*len(keywords)), frame[:at]...)
+	out = append(out, '[')
+	for i, k := range keywords {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		keyword, err := k.MarshalJSON()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, keyword...)
+	}
+	out = append(out, ']')
+	return append(out, frame[at+len("null"):]...), nil
+}
+
+// keywordSize is about the length of a keyword as Soke sends it.
+const keywordSize = 256
 
 // ResearchKeywords declares the keyword research.
 func (declared) ResearchKeywords() Action {

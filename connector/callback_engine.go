@@ -51,8 +51,9 @@ type callbackEngine struct {
 	wake   chan struct{}
 	jobs   sync.WaitGroup
 
-	mu   sync.Mutex
-	busy map[string]bool
+	mu    sync.Mutex
+	busy  map[string]bool
+	ended bool
 }
 
 func newCallbackEngine(c Callbacks, s *Server) *callbackEngine {
@@ -115,8 +116,11 @@ func (e *callbackEngine) round(ctx context.Context) time.Duration {
 
 func (e *callbackEngine) start(ctx context.Context, c Callback) {
 	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ended {
+		return
+	}
 	e.busy[c.ID] = true
-	e.mu.Unlock()
 	e.jobs.Add(1)
 	go func() {
 		defer e.jobs.Done()
@@ -174,6 +178,9 @@ func (e *callbackEngine) post(ctx context.Context, c Callback) delivery.Outcome 
 
 // drain waits for what has begun, until ctx ends.
 func (e *callbackEngine) drain(ctx context.Context) error {
+	e.mu.Lock()
+	e.ended = true // nothing begins from here on
+	e.mu.Unlock()
 	over := make(chan struct{})
 	go func() {
 		e.jobs.Wait()

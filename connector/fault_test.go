@@ -136,7 +136,7 @@ func breakSoke(t *testing.T, f fault.Fault) *brokenSoke {
 	}
 	b.service = start(t, options...)
 	documentOf(t, b.service)
-	b.client.Timeout = 30 * time.Second // a connector without patience fails the test, not the run
+	b.client.Timeout = 2 * time.Minute // a connector without patience fails the test, not the run
 	return b
 }
 

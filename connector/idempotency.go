@@ -56,7 +56,6 @@ type paidOnce struct {
 
 	mu      sync.Mutex
 	running map[[32]byte]*flight
-	flights sync.WaitGroup
 }
 
 // flight is a paid call under way. answer and err may be read once done is closed.
@@ -109,7 +108,6 @@ func (p *paidOnce) board(id, hash [32]byte) (f *flight, first bool) {
 	}
 	f = &flight{inputHash: hash, done: make(chan struct{})}
 	p.running[id] = f
-	p.flights.Add(1)
 	return f, true
 }
 
@@ -126,7 +124,6 @@ func (p *paidOnce) fly(ctx context.Context, id [32]byte, f *flight, pay func(con
 		delete(p.running, id)
 		p.mu.Unlock()
 		close(f.done)
-		p.flights.Done()
 	}()
 
 	kept, found, err := p.store.FindAnswer(ctx, id, p.now())
@@ -154,17 +151,27 @@ func (p *paidOnce) fly(ctx context.Context, id [32]byte, f *flight, pay func(con
 
 // drain waits for the running calls.
 func (p *paidOnce) drain(ctx context.Context) error {
-	landed := make(chan struct{})
-	go func() {
-		p.flights.Wait()
-		close(landed)
-	}()
-	select {
-	case <-landed:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	for {
+		f := p.anyFlight()
+		if f == nil {
+			return nil
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+}
+
+// anyFlight returns a call under way, or nil.
+func (p *paidOnce) anyFlight() *flight {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range p.running {
+		return f
+	}
+	return nil
 }
 
 var errPanicked = fmt.Errorf("a paid call panicked")

@@ -53,7 +53,7 @@ func (s *Session) send(ctx context.Context, token Token, call Call, o *Observati
 	if err != nil {
 		return nil, &Error{Code: ConnectorError, NotSent: true, Err: scrub(err)}
 	}
-	resp, err := s.client.http.Do(r)
+	resp, err := s.client.transport.RoundTrip(r) // no redirects, no cookies
 	if err != nil {
 		// Once the headers are on their way Soke may act on them; before, it surely did nothing.
 		// When the context ends, net/http leaves without waiting for a writer that may be at

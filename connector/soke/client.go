@@ -63,7 +63,9 @@ type Client struct {
 	observe   func(Observation)
 	now       func() time.Time
 	sleep     func(context.Context, time.Duration) error
-	http      *http.Client
+	// transport is used as it is: a client above it would follow redirects, and so carry the key
+	// to wherever they point.
+	transport *http.Transport
 }
 
 // New returns a client, or says what is wrong with its options.
@@ -91,11 +93,7 @@ func New(o Options) (*Client, error) {
 	if c.sleep == nil {
 		c.sleep = sleep
 	}
-	c.http = &http.Client{
-		Transport: transport(o.TLS),
-		// A redirect would carry the key to wherever it points.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	c.transport = transport(o.TLS)
 	return c, nil
 }
 
@@ -119,7 +117,7 @@ func transport(config *tls.Config) *http.Transport {
 }
 
 // Close frees the idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
 func parseBase(raw string) (*url.URL, error) {
 	if raw == "" {

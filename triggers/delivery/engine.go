@@ -179,8 +179,11 @@ func (e *Engine) free() (int, []string) {
 // start tries a delivery in the background.
 func (e *Engine) start(ctx context.Context, d triggers.DueDelivery) {
 	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ended {
+		return
+	}
 	e.busy[d.ID] = true
-	e.mu.Unlock()
 	e.tries.Add(1)
 	go func() {
 		defer e.tries.Done()

@@ -185,6 +185,10 @@ func (s *Scheduler) untilRoom(now time.Time) time.Duration {
 // start runs a claim in the background.
 func (s *Scheduler) start(ctx context.Context, c triggers.Claim) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return // Drain hands the claim back
+	}
 	e, awaited := s.running[c.ID]
 	if !awaited {
 		e = &execution{done: make(chan struct{})}
@@ -192,7 +196,6 @@ func (s *Scheduler) start(ctx context.Context, c triggers.Claim) {
 	}
 	s.busy[c.ConnectionID]++
 	s.runs.Add(1)
-	s.mu.Unlock()
 	go func() {
 		defer s.runs.Done()
 		e.err = s.run(context.WithoutCancel(ctx), c)
@@ -253,8 +256,7 @@ func (s *Scheduler) Drain(ctx context.Context) error {
 	}()
 	select {
 	case <-over:
-		return nil
 	case <-ctx.Done():
-		return s.Store.ReleaseClaims(context.WithoutCancel(ctx), s.Now())
 	}
+	return s.Store.ReleaseClaims(context.WithoutCancel(ctx), s.Now())
 }
