@@ -3,6 +3,7 @@ package platform
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strconv"
 
 	"github.com/usesoke/soke-connector/connector/soke"
@@ -114,7 +115,10 @@ func connectorAdvice(e *soke.Error, _ Call) string {
 	return "Try again in a few minutes. If it goes on, ask the connector's operator to look up this request in its log."
 }
 
-func unknownAdvice(*soke.Error, Call) string {
+func unknownAdvice(e *soke.Error, _ Call) string {
+	if e.Status >= http.StatusInternalServerError {
+		return "Try again in a few minutes: Soke had trouble of its own."
+	}
 	return "Check the inputs of this step and your Soke account."
 }
 

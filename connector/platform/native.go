@@ -54,7 +54,7 @@ var rows = map[soke.Code]native{
 	soke.UnsupportedMediaType:   {415, zError, mData, false, "The request must be JSON", ownAdvice, false},
 	soke.PlatformNotImplemented: {501, zError, mData, false, "Soke does not cover this platform", platformAdvice, false},
 	soke.InternalError:          {500, zError, mConnection, true, "Soke had trouble with this call", internalAdvice, false},
-	soke.UpstreamUnavailable:    {502, zError, mConnection, true, "Soke could not be reached", unavailableAdvice, false},
+	soke.UpstreamUnavailable:    {502, zError, mConnection, true, "No usable answer from Soke", unavailableAdvice, false},
 	soke.UpstreamTimeout:        {504, zError, mConnection, true, "Soke took too long to answer", timeoutAdvice, false},
 	soke.ConnectorError:         {500, zError, mConnection, true, "The Soke connector had trouble", connectorAdvice, false},
 }
