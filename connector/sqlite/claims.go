@@ -44,11 +44,20 @@ func (db *DB) ClaimDue(ctx context.Context, now time.Time, lease time.Duration, 
 	return claims, next, nil
 }
 
+// The reads that every run makes; see keepReads.
+const (
+	nextDueQuery = `SELECT next_due_at FROM connections WHERE next_due_at IS NOT NULL
+		AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY next_due_at LIMIT 1`
+	knownQuery = "SELECT fold, keyword, score, trend FROM known WHERE watch_id = ? AND fold IN (SELECT value FROM json_each(?))"
+	feedsQuery = "SELECT id, trigger, parameters FROM feeds WHERE watch_id = ? ORDER BY id"
+	marksQuery = `SELECT m.feed_id, m.fold, m.score FROM marks m JOIN feeds f ON f.id = m.feed_id
+		WHERE f.watch_id = ? AND m.fold IN (SELECT value FROM json_each(?))`
+)
+
 func (db *DB) nextDue(ctx context.Context, busy []byte) (next time.Time, err error) {
 	err = db.read(ctx, "find due watches", func(ctx context.Context, tx *sql.Tx) error {
 		var ms int64
-		err := tx.QueryRowContext(ctx, `SELECT next_due_at FROM connections WHERE next_due_at IS NOT NULL
-			AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY next_due_at LIMIT 1`, string(busy)).Scan(&ms)
+		err := tx.StmtContext(ctx, db.kept[nextDueQuery]).QueryRowContext(ctx, string(busy)).Scan(&ms)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -138,20 +147,20 @@ func (db *DB) Knowledge(ctx context.Context, watchID string, folds []string) (k 
 	}
 	k.Known = make(map[string]triggers.Known, len(folds))
 	err = db.read(ctx, "read what a watch knows", func(ctx context.Context, tx *sql.Tx) error {
-		if err := readKnown(ctx, tx, watchID, string(asked), k.Known); err != nil {
+		if err := db.readKnown(ctx, tx, watchID, string(asked), k.Known); err != nil {
 			return err
 		}
-		k.Feeds, err = readFeeds(ctx, tx, watchID)
+		k.Feeds, err = db.readFeeds(ctx, tx, watchID)
 		if err != nil {
 			return err
 		}
-		return readMarks(ctx, tx, watchID, string(asked), k.Feeds)
+		return db.readMarks(ctx, tx, watchID, string(asked), k.Feeds)
 	})
 	return k, err
 }
 
-func readKnown(ctx context.Context, tx *sql.Tx, watchID, folds string, into map[string]triggers.Known) (err error) {
-	rows, err := tx.QueryContext(ctx, "SELECT fold, keyword, score, trend FROM known WHERE watch_id = ? AND fold IN (SELECT value FROM json_each(?))", watchID, folds)
+func (db *DB) readKnown(ctx context.Context, tx *sql.Tx, watchID, folds string, into map[string]triggers.Known) (err error) {
+	rows, err := db.query(ctx, tx, knownQuery, watchID, folds)
 	if err != nil {
 		return err
 	}
@@ -167,8 +176,8 @@ func readKnown(ctx context.Context, tx *sql.Tx, watchID, folds string, into map[
 	return rows.Err()
 }
 
-func readFeeds(ctx context.Context, tx *sql.Tx, watchID string) ([]triggers.FeedState, error) {
-	rows, err := tx.QueryContext(ctx, "SELECT id, trigger, parameters FROM feeds WHERE watch_id = ? ORDER BY id", watchID)
+func (db *DB) readFeeds(ctx context.Context, tx *sql.Tx, watchID string) ([]triggers.FeedState, error) {
+	rows, err := db.query(ctx, tx, feedsQuery, watchID)
 	if err != nil {
 		return nil, err
 	}
@@ -180,9 +189,8 @@ func readFeeds(ctx context.Context, tx *sql.Tx, watchID string) ([]triggers.Feed
 	})
 }
 
-func readMarks(ctx context.Context, tx *sql.Tx, watchID, folds string, feeds []triggers.FeedState) (err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT m.feed_id, m.fold, m.score FROM marks m JOIN feeds f ON f.id = m.feed_id
-		WHERE f.watch_id = ? AND m.fold IN (SELECT value FROM json_each(?))`, watchID, folds)
+func (db *DB) readMarks(ctx context.Context, tx *sql.Tx, watchID, folds string, feeds []triggers.FeedState) (err error) {
+	rows, err := db.query(ctx, tx, marksQuery, watchID, folds)
 	if err != nil {
 		return err
 	}

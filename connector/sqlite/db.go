@@ -45,6 +45,8 @@ type DB struct {
 	writer  *writer
 	readers *sql.DB
 	vault   *Vault
+	// kept are the reads that every run makes, prepared once.
+	kept map[string]*sql.Stmt
 
 	// reading is held shared by every read, so that Close and the last step of a rotation can
 	// wait for the reads that began before them.
@@ -97,6 +99,9 @@ func (db *DB) open(ctx context.Context, keyFile string) error {
 		return err
 	}
 	if db.readers, err = openReaders(db.path); err != nil {
+		return err
+	}
+	if err := db.keepReads(ctx); err != nil {
 		return err
 	}
 	db.vault = &Vault{file: keyFile}
@@ -158,6 +163,9 @@ func (db *DB) Close() error {
 // release frees what Open has taken, as far as it got.
 func (db *DB) release() error {
 	var errs []error
+	for _, s := range db.kept {
+		errs = append(errs, s.Close())
+	}
 	if db.readers != nil {
 		errs = append(errs, db.readers.Close())
 	}
@@ -195,4 +203,22 @@ func (db *DB) read(ctx context.Context, name string, fn func(context.Context, *s
 	}
 	defer func() { _ = tx.Rollback() }() // There is nothing to keep, whatever happens.
 	return storageError(name, fn(ctx, tx))
+}
+
+// keepReads prepares the reads that every run makes.
+func (db *DB) keepReads(ctx context.Context) error {
+	db.kept = map[string]*sql.Stmt{}
+	for _, query := range []string{knownQuery, feedsQuery, marksQuery, nextDueQuery} {
+		s, err := db.readers.PrepareContext(ctx, query) //nolint:sqlclosecheck // release does.
+		if err != nil {
+			return storageError("prepare", err)
+		}
+		db.kept[query] = s
+	}
+	return nil
+}
+
+// query is tx.QueryContext inside a read, for the queries that are kept.
+func (db *DB) query(ctx context.Context, tx *sql.Tx, query string, args ...any) (*sql.Rows, error) {
+	return tx.StmtContext(ctx, db.kept[query]).QueryContext(ctx, args...)
 }

@@ -32,7 +32,7 @@ func (db *DB) Inspect(ctx context.Context, id string, occurrences int) (i trigge
 		if i.Watch, err = scanWatch(tx.QueryRowContext(ctx, "SELECT "+watchColumns+" FROM watches w WHERE w.id = ?", id).Scan); err != nil {
 			return err
 		}
-		states, err := readFeeds(ctx, tx, id)
+		states, err := db.readFeeds(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func (db *DB) Trace(ctx context.Context, id, keyword string) (t triggers.Trace, 
 			return err
 		}
 		known := map[string]triggers.Known{}
-		if err := readKnown(ctx, tx, id, string(asked), known); err != nil {
+		if err := db.readKnown(ctx, tx, id, string(asked), known); err != nil {
 			return err
 		}
 		if k, ok := known[t.Fold]; ok {
@@ -88,11 +88,11 @@ func (db *DB) Trace(ctx context.Context, id, keyword string) (t triggers.Trace, 
 		if t.Rank, t.LatestAt, err = rankOf(ctx, tx, id, t.Fold); err != nil {
 			return err
 		}
-		states, err := readFeeds(ctx, tx, id)
+		states, err := db.readFeeds(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		if err := readMarks(ctx, tx, id, string(asked), states); err != nil {
+		if err := db.readMarks(ctx, tx, id, string(asked), states); err != nil {
 			return err
 		}
 		for _, f := range states {

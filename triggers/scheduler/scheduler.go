@@ -28,7 +28,7 @@ type Options struct {
 	Soke     *soke.Client
 	Triggers []triggers.Trigger
 	Logger   *slog.Logger
-	// Workers bounds the runs at one time. 0 is 64.
+	// Workers bounds the runs at one time. 0 is 128.
 	Workers int
 	// Observe, if set, is told of each run. It must be safe for concurrent use.
 	Observe func(Observation)
@@ -73,7 +73,7 @@ func New(o Options) (*Scheduler, error) {
 		return nil, errors.New("scheduler: incomplete Options")
 	}
 	if o.Workers <= 0 {
-		o.Workers = 64
+		o.Workers = 128
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -1,0 +1,81 @@
+package make
+
+import (
+	"strings"
+	"unicode"
+)
+
+// sentence puts a title of the catalogue into Make's sentence case: "Ask the Assistant" is "Ask the
+// assistant". Words that are not plain title case, such as API, are names and stay as they are.
+func sentence(title string) string {
+	words := strings.Fields(title)
+	for i, w := range words {
+		if i > 0 && titled(w) && w != "Soke" {
+			words[i] = strings.ToLower(w)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func titled(word string) bool {
+	for i, r := range word {
+		if (i == 0) != unicode.IsUpper(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// watched names what a trigger watches, in the plural: "New Keyword" is "new keywords". What is
+// said with a participle has no plural: "Research Completed" is "completed research".
+func watched(title string) string {
+	words := strings.Fields(strings.ToLower(title))
+	last := len(words) - 1
+	if last > 0 && strings.HasSuffix(words[last], "ed") {
+		return strings.Join(append([]string{words[last]}, words[:last]...), " ")
+	}
+	return plural(strings.Join(words, " "))
+}
+
+func plural(noun string) string {
+	switch {
+	case strings.HasSuffix(noun, "y") && !strings.ContainsAny(noun[max(0, len(noun)-2):len(noun)-1], "aeiou"):
+		return noun[:len(noun)-1] + "ies"
+	case strings.HasSuffix(noun, "s"), strings.HasSuffix(noun, "x"), strings.HasSuffix(noun, "ch"), strings.HasSuffix(noun, "sh"):
+		return noun + "es"
+	default:
+		return noun + "s"
+	}
+}
+
+// camel is a component's ID in makecomapp.json for the folder that its files lie in: the editor
+// derives one from the other.
+func camel(kebab string) string {
+	var b strings.Builder
+	for i, part := range strings.Split(kebab, "-") {
+		if i > 0 && part != "" {
+			part = strings.ToUpper(part[:1]) + part[1:]
+		}
+		b.WriteString(part)
+	}
+	return b.String()
+}
+
+// spoken is a JSON name as a label: "longTail" and "long_tail" are "Long tail".
+func spoken(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		switch {
+		case i == 0:
+			b.WriteRune(unicode.ToUpper(r))
+		case r == '_' || r == '-':
+			b.WriteByte(' ')
+		case unicode.IsUpper(r):
+			b.WriteByte(' ')
+			b.WriteRune(unicode.ToLower(r))
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
