@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -65,9 +64,15 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 	if c.Database == "" {
 		c.Database = defaultDatabase
 	}
-	db, err := sqlite.Open(ctx, sqlite.Options{Path: c.Database, MasterKeyFile: c.MasterKeyFile, Logger: logger, Now: time.Now})
+	// An address that is taken is found out before anything is written.
+	main, admin, err := c.listeners(ctx)
 	if err != nil {
 		return err
+	}
+	defer closeAll(main, admin)
+	db, err := sqlite.Open(ctx, sqlite.Options{Path: c.Database, MasterKeyFile: c.MasterKeyFile, Logger: logger, Now: time.Now})
+	if err != nil {
+		return fmt.Errorf("--database: %w", err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 
@@ -76,10 +81,10 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 		return err
 	}
 	defer closeSoke()
-	operator := &adminAPI{db: db, outbox: engines.outbox, logger: logger}
-	services, err := c.services(ctx, server, operator.handler(server.AdminHandler()))
-	if err != nil {
-		return err
+	services := []service{{main, server}}
+	if admin != nil {
+		operator := &adminAPI{db: db, outbox: engines.outbox, logger: logger}
+		services = append(services, service{admin, operator.handler(server.AdminHandler())})
 	}
 	c.announce(p, services)
 	logger.Info("listening", "address", services[0].listener.Addr().String(), "version", version)
@@ -115,6 +120,9 @@ func (c *serveCommand) check() error {
 		if _, _, err := net.SplitHostPort(address); err != nil && (address != "" || flag == "--listen") {
 			return fmt.Errorf("%s %q is not HOST:PORT", flag, address)
 		}
+	}
+	if _, err := c.guard(); err != nil {
+		return fmt.Errorf("--allow-targets: %w", err)
 	}
 	client, err := soke.New(soke.Options{BaseURL: c.UpstreamURL})
 	if err != nil {
@@ -203,20 +211,23 @@ func (c *serveCommand) build(db *sqlite.DB, logger *slog.Logger) (*connector.Ser
 	return server, engines, client.Close, nil
 }
 
-// services opens the listeners.
-func (c *serveCommand) services(ctx context.Context, server *connector.Server, operator http.Handler) ([]service, error) {
-	main, err := listen(ctx, "--listen", c.Listen)
-	if err != nil {
-		return nil, err
+// listeners opens the service's listener and the admin's, which is nil if it is turned off.
+func (c *serveCommand) listeners(ctx context.Context) (main, admin net.Listener, err error) {
+	if main, err = listen(ctx, "--listen", c.Listen); err != nil || c.AdminListen == "" {
+		return main, nil, err
 	}
-	all := []service{{main, server}}
-	if c.AdminListen == "" {
-		return all, nil
-	}
-	var admin net.Listener
 	if admin, err = listen(ctx, "--admin-listen", c.AdminListen); err != nil {
-		_ = main.Close()
-		return nil, err
+		closeAll(main)
+		return nil, nil, err
 	}
-	return append(all, service{admin, operator}), nil
+	return main, admin, nil
+}
+
+// closeAll closes listeners that a server may have closed before.
+func closeAll(listeners ...net.Listener) {
+	for _, l := range listeners {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
 }

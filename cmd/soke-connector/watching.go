@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -28,10 +27,15 @@ type engines struct {
 	callbacks *connector.Callbacks
 }
 
+// guard judges what webhooks and callbacks may reach.
+func (c *serveCommand) guard() (*delivery.Guard, error) {
+	return delivery.NewGuard(delivery.GuardOptions{AllowLoopback: c.Sandbox, AllowPlainHTTP: c.Sandbox, AllowTargets: c.AllowTargets})
+}
+
 func (c *serveCommand) engines(db *sqlite.DB, client *soke.Client, dialects []platform.Dialect, metrics *connector.Metrics, logger *slog.Logger) (*engines, error) {
-	guard, err := delivery.NewGuard(delivery.GuardOptions{AllowLoopback: c.Sandbox, AllowPlainHTTP: c.Sandbox, AllowTargets: c.AllowTargets})
+	guard, err := c.guard()
 	if err != nil {
-		return nil, usageError{fmt.Errorf("--allow-targets: %w", err)}
+		return nil, err
 	}
 	receivers := map[string]delivery.Receiver{}
 	for _, d := range dialects {
