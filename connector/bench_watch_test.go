@@ -143,7 +143,7 @@ func BenchmarkRuns(b *testing.B) {
 //	go test ./connector -run '^$' -bench Webhooks -benchtime 4000x
 func BenchmarkWebhooks(b *testing.B) {
 	w := newWatchBench(b)
-	receiver := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 	b.Cleanup(receiver.Close)
 	guard, err := delivery.NewGuard(delivery.GuardOptions{AllowLoopback: true, AllowPlainHTTP: true})
 	if err != nil {

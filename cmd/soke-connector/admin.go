@@ -162,7 +162,7 @@ func (a admin) call(ctx context.Context, method, path string, query url.Values, 
 		return err
 	}
 	if answer.StatusCode != http.StatusOK {
-		var failure adminFailure
+		var failure adminError
 		_ = json.Unmarshal(body, &failure) // an answer without words is worded below
 		if failure.Reason == "" {
 			failure.Reason = answer.Status

@@ -37,30 +37,30 @@ func (a *adminAPI) handler(next http.Handler) http.Handler {
 	return mux
 }
 
-// adminFailure is a refusal in words.
-type adminFailure struct {
+// adminError is a refusal in words.
+type adminError struct {
 	Status int    `json:"-"`
 	Reason string `json:"error"`
 }
 
-func (f *adminFailure) Error() string { return f.Reason }
+func (f *adminError) Error() string { return f.Reason }
 
 func (a *adminAPI) answer(handle func(context.Context, *http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		status := http.StatusOK
-		body, err := any(nil), error(&adminFailure{Status: http.StatusForbidden, Reason: "the header " + adminHeader + " is missing"})
+		body, err := any(nil), error(&adminError{Status: http.StatusForbidden, Reason: "the header " + adminHeader + " is missing"})
 		if r.Header.Get(adminHeader) != "" {
 			body, err = handle(r.Context(), r)
 		}
-		var failure *adminFailure
+		var failure *adminError
 		switch {
 		case errors.As(err, &failure):
 			status, body = failure.Status, failure
 		case errors.Is(err, triggers.ErrNoWatch), errors.Is(err, triggers.ErrNoSubscription):
-			status, body = http.StatusNotFound, &adminFailure{Reason: err.Error()}
+			status, body = http.StatusNotFound, &adminError{Reason: err.Error()}
 		case err != nil:
 			a.logger.ErrorContext(r.Context(), "admin call failed", "cause", err.Error())
-			status, body = http.StatusServiceUnavailable, &adminFailure{Reason: err.Error()}
+			status, body = http.StatusServiceUnavailable, &adminError{Reason: err.Error()}
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
@@ -164,7 +164,7 @@ func (a *adminAPI) show(ctx context.Context, r *http.Request) (any, error) {
 func (a *adminAPI) explain(ctx context.Context, r *http.Request) (any, error) {
 	keyword := r.URL.Query().Get("keyword")
 	if keyword == "" {
-		return nil, &adminFailure{http.StatusBadRequest, "name a keyword"}
+		return nil, &adminError{http.StatusBadRequest, "name a keyword"}
 	}
 	trace, err := a.db.Trace(ctx, r.PathValue("id"), keyword)
 	if err != nil {
@@ -180,7 +180,7 @@ func (a *adminAPI) replay(ctx context.Context, r *http.Request) (any, error) {
 	if text := r.URL.Query().Get("since"); text != "" {
 		var err error
 		if since, err = time.Parse(time.RFC3339, text); err != nil {
-			return nil, &adminFailure{http.StatusBadRequest, "since must be a time such as 2026-11-23T09:00:00Z"}
+			return nil, &adminError{http.StatusBadRequest, "since must be a time such as 2026-11-23T09:00:00Z"}
 		}
 	}
 	count, err := a.db.Replay(ctx, r.PathValue("id"), since, time.Now())

@@ -57,7 +57,7 @@ const (
 func (db *DB) nextDue(ctx context.Context, busy []byte) (next time.Time, err error) {
 	err = db.read(ctx, "find due watches", func(ctx context.Context, tx *sql.Tx) error {
 		var ms int64
-		err := tx.StmtContext(ctx, db.kept[nextDueQuery]).QueryRowContext(ctx, string(busy)).Scan(&ms)
+		err := tx.StmtContext(ctx, db.kept[nextDueQuery]).QueryRowContext(ctx, string(busy)).Scan(&ms) //nolint:sqlclosecheck // the transaction closes it
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}

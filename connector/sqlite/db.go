@@ -220,5 +220,5 @@ func (db *DB) keepReads(ctx context.Context) error {
 
 // query is tx.QueryContext inside a read, for the queries that are kept.
 func (db *DB) query(ctx context.Context, tx *sql.Tx, query string, args ...any) (*sql.Rows, error) {
-	return tx.StmtContext(ctx, db.kept[query]).QueryContext(ctx, args...)
+	return tx.StmtContext(ctx, db.kept[query]).QueryContext(ctx, args...) //nolint:sqlclosecheck // the transaction closes it
 }

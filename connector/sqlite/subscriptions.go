@@ -72,7 +72,7 @@ func (db *DB) SubscribeTest(ctx context.Context, t triggers.Testing) (out trigge
 		if err != nil {
 			return err
 		}
-		watchID, feedID, events := triggers.WatchID(connection, t.AccountID, t.Research, t.Schedule), "", t.Sample
+		watchID, events := triggers.WatchID(connection, t.AccountID, t.Research, t.Schedule), t.Sample
 		w, err := findTuple(ctx, tx, connection, t.Opening)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
@@ -80,7 +80,7 @@ func (db *DB) SubscribeTest(ctx context.Context, t triggers.Testing) (out trigge
 		if err == nil {
 			watchID = w.ID
 		}
-		feedID = triggers.FeedID(watchID, t.Trigger.Key, string(t.Parameters))
+		feedID := triggers.FeedID(watchID, t.Trigger.Key, string(t.Parameters))
 		newest, err := readNewest(ctx, tx, feedID, len(t.Sample))
 		if err != nil {
 			return err

@@ -27,20 +27,14 @@ const (
 
 // run carries out one claim and returns the failure of its research, if that failed.
 func (s *Scheduler) run(ctx context.Context, c triggers.Claim) error {
-	var settlement triggers.Settlement
-	var failure error
 	switch {
 	case s.forgotten(c):
-		settlement = s.sleep(c)
+		return s.settle(ctx, s.sleep(c))
 	case c.State == triggers.Paused:
-		settlement, failure = s.probe(ctx, c)
+		return s.settle(ctx, s.probe(ctx, c))
 	default:
 		return s.research(ctx, c)
 	}
-	if err := s.settle(ctx, settlement); err != nil {
-		return err
-	}
-	return failure
 }
 
 // forgotten reports whether nobody wants the watch any more.
@@ -63,7 +57,7 @@ func (s *Scheduler) sleep(c triggers.Claim) triggers.Settlement {
 
 // probe looks, without spending a credit, whether the reason of a pause is gone. If it is, one run
 // is due at once, however many were missed.
-func (s *Scheduler) probe(ctx context.Context, c triggers.Claim) (triggers.Settlement, error) {
+func (s *Scheduler) probe(ctx context.Context, c triggers.Claim) triggers.Settlement {
 	session := s.Soke.Session(soke.Credential{Key: c.Key, AccountID: c.AccountID})
 	check, err := session.Check(ctx)
 	now := s.Now()
@@ -83,7 +77,7 @@ func (s *Scheduler) probe(ctx context.Context, c triggers.Claim) (triggers.Settl
 		out.State, out.Failure, out.DueAt, out.NextRunAt = triggers.Active, nil, now, now
 		out.Occurred = s.skipped(c, now, reason)
 	}
-	return out, nil
+	return out
 }
 
 // affords reports whether Soke says that there are credits for a run again. Where it does not say,

@@ -89,7 +89,7 @@ func (a *app) watch(t triggers.Trigger) string {
 	}, codes{
 		"communication": a.source("modules/watch/watch.communication.iml.json"),
 		"interface":     a.interfaceOf(t.Output.Fields, t.Sample),
-		"samples":       a.sample(t.Output.Fields, t.Sample[0]),
+		"samples":       a.sample(t.Output.Fields, first(t.Sample)),
 	})
 }
 
@@ -106,7 +106,7 @@ func (a *app) poll(t triggers.Trigger) string {
 		"epoch":         a.source("modules/poll/poll.epoch.iml.json"),
 		"staticParams":  a.data(inOrder(append(form, pollLimit()))),
 		"interface":     a.interfaceOf(t.Output.Fields, t.Sample),
-		"samples":       a.sample(t.Output.Fields, t.Sample[0]),
+		"samples":       a.sample(t.Output.Fields, first(t.Sample)),
 	})
 }
 
@@ -139,7 +139,7 @@ func (a *app) search(act actions.Action, list schemas.Field) string {
 		send = append(send, mapping{p.Name, "{{parameters." + p.Name + "}}"})
 	}
 	things := strings.ToLower(plural(act.Noun))
-	found := a.plain(under([]any{a.plainly(act.Sample)}, list.Name))
+	found := items(under([]any{a.plain(act.Sample)}, list.Name))
 	return a.add("module", "search-"+strings.ReplaceAll(things, " ", "-"), component{
 		Label:       "Search " + things,
 		Description: act.Description + " Returns them one by one.",

@@ -1,7 +1,6 @@
 package make
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -94,17 +93,6 @@ func fieldsOrNil(all []parameter) any {
 	return all
 }
 
-// plainly turns a sample into what encoding/json reads, whatever Go type it has.
-func plainly(sample any) (any, error) {
-	b, err := json.Marshal(sample)
-	if err != nil {
-		return nil, err
-	}
-	var v any
-	err = json.Unmarshal(b, &v)
-	return v, err
-}
-
 // under returns the values that samples have under a name.
 func under(samples []any, name string) []any {
 	var all []any
@@ -138,4 +126,12 @@ func items(samples []any) []any {
 		}
 	}
 	return all
+}
+
+// first returns the first of a list, nil where there is none.
+func first(all []any) any {
+	if len(all) == 0 {
+		return nil
+	}
+	return all[0]
 }

@@ -93,11 +93,16 @@ func inputType(f schemas.Field) string {
 		return "select"
 	case f.Secret:
 		return "password"
-	case f.Kind == schemas.String && f.Name == "timezone":
+	case chosen(f):
 		return "timezone"
 	default:
 		return typeOf(f)
 	}
+}
+
+// chosen tells that people pick a value from a list.
+func chosen(f schemas.Field) bool {
+	return len(f.Enum) > 0 || f.Kind == schemas.String && f.Name == "timezone"
 }
 
 // typeOf returns Make's type of what a field holds.
@@ -137,7 +142,7 @@ func help(f schemas.Field) string {
 }
 
 func bounds(f schemas.Field) *limits {
-	if f.Min == nil && f.Max == nil || len(f.Enum) > 0 {
+	if f.Min == nil && f.Max == nil || chosen(f) {
 		return nil
 	}
 	if f.Kind == schemas.List || f.Kind == schemas.Objects {

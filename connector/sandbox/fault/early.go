@@ -43,8 +43,8 @@ func (f Fault) Place() Place {
 // refused is the near end of a connection: nobody else can have its port, and nobody listens there.
 func refused() Place {
 	listener := listen()
-	defer listener.Close()
-	held, err := net.Dial("tcp", listener.Addr().String())
+	defer func() { _ = listener.Close() }()
+	held, err := new(net.Dialer).DialContext(context.Background(), "tcp", listener.Addr().String())
 	if err != nil {
 		panic(err)
 	}
@@ -59,7 +59,7 @@ func NoNames() *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		asker, answerer := net.Pipe()
 		go func() {
-			defer answerer.Close()
+			defer func() { _ = answerer.Close() }()
 			server := dns.Conn{Conn: answerer}
 			for {
 				question, err := server.ReadMsg()
@@ -91,7 +91,7 @@ func silent() Place {
 }
 
 func listen() net.Listener {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}

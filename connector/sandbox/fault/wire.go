@@ -56,7 +56,7 @@ func overConn(w http.ResponseWriter, speak func(net.Conn)) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // HTTP/2: the nearest there is
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	speak(conn)
 }
 
