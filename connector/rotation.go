@@ -39,9 +39,11 @@ func (s *Server) rotate(c echo.Context, k *call) error {
 		return refused(soke.ErrKeyForm)
 	}
 	ctx := c.Request().Context()
-	if _, err := k.session.Check(ctx); err != nil {
+	check, err := k.session.Check(ctx)
+	if err != nil {
 		return err
 	}
+	sokeHeaders(c.Response().Header(), check.RequestID, check.Limits)
 	watches, err := s.Watching.Store.Rotate(ctx, previous, key, s.Now())
 	if err != nil && !errors.Is(err, triggers.ErrNoConnection) {
 		return err

@@ -79,9 +79,11 @@ func (s *Server) subscribe(c echo.Context, k *call, t triggers.Trigger) error {
 	if err != nil {
 		return err
 	}
-	if _, err := k.session.Check(ctx); err != nil {
+	check, err := k.session.Check(ctx)
+	if err != nil {
 		return err
 	}
+	sokeHeaders(c.Response().Header(), check.RequestID, check.Limits)
 	asked := triggers.Subscribing{Opening: opening, Platform: string(k.route.dialect.Name()), Target: head.TargetURL, Host: host}
 	var made triggers.Subscribed
 	if head.Test {

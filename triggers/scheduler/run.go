@@ -49,10 +49,11 @@ func (s *Scheduler) forgotten(c triggers.Claim) bool {
 
 func (s *Scheduler) sleep(c triggers.Claim) triggers.Settlement {
 	now := s.Now()
-	return triggers.Settlement{
-		Claim: c, At: now, State: triggers.Asleep, Failure: c.Failure,
-		Occurred: s.skipped(c, now, "ASLEEP"),
+	out := triggers.Settlement{Claim: c, At: now, State: triggers.Asleep, Occurred: s.skipped(c, now, "ASLEEP")}
+	if c.State == triggers.Paused {
+		out.Failure = c.Failure // it wakes as paused as it was
 	}
+	return out
 }
 
 // probe looks, without spending a credit, whether the reason of a pause is gone. If it is, one run
