@@ -25,6 +25,9 @@ type Action struct {
 	Noun string
 	// Credits is what one successful call costs.
 	Credits int
+	// Slow tells that an answer may take longer than platforms wait for one (30 s), so that a
+	// platform that can be called back should be.
+	Slow bool
 	// Input and Output describe both ends for forms and schemas.
 	Input, Output *schemas.Form
 	// Sample is a realistic output, shown before the first run.

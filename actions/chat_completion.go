@@ -16,12 +16,12 @@ type ChatMessage struct {
 
 // ChatInput is a question to Soke's assistant: one prompt, or a whole conversation.
 type ChatInput struct {
-	Prompt         string        `json:"prompt,omitempty" title:"Prompt" help:"Your question or instruction. Use either this or Messages." example:"Give me three title ideas for a video about home espresso." validate:"required_without=Messages,excluded_with=Messages,omitempty,max=32000" form:"multiline"`
+	Prompt         string        `json:"prompt,omitempty" title:"Prompt" help:"Your question or instruction." example:"Give me three title ideas for a video about home espresso." validate:"required_without=Messages,excluded_with=Messages,omitempty,max=32000" form:"multiline"`
 	Messages       []ChatMessage `json:"messages,omitempty" title:"Messages" help:"A conversation so far, oldest first, in place of a prompt." validate:"omitempty,min=1,max=100,dive" form:"advanced"`
 	Platform       string        `json:"platform,omitempty" title:"Platform" help:"Where the videos are published. Soke works with YouTube today." default:"youtube" example:"youtube" validate:"omitempty,max=50" form:"lower,advanced"`
 	Model          string        `json:"model,omitempty" title:"Model" help:"The Soke model that answers." default:"soke-v1" example:"soke-v1" validate:"omitempty,max=100" form:"advanced"`
 	ConnectionID   string        `json:"connectionId,omitempty" title:"Connection ID" help:"A channel connected in Soke that the answer should be about." validate:"omitempty,max=128" form:"advanced"`
-	ConversationID string        `json:"conversationId,omitempty" title:"Conversation ID" help:"Resumes a stored conversation. Soke stores conversations only for signed-in users, not for API keys." validate:"omitempty,max=128" form:"advanced"`
+	ConversationID string        `json:"conversationId,omitempty" title:"Conversation ID" help:"Resumes a stored conversation. Soke stores conversations only for signed-in users, not for API keys." validate:"omitempty,max=128" form:"hidden"`
 }
 
 // ChatOutput is the assistant's answer.
@@ -47,6 +47,7 @@ func (declared) ChatCompletion() Action {
 		Description: "Asks the Soke assistant a question about your channel, your topic or your next video.",
 		Noun:        "Chat",
 		Credits:     5,
+		Slow:        true,
 		Sample: object{
 			"content":          json.RawMessage(`"1. Home Espresso on a Budget\n2. Espresso at Home in 5 Minutes\n3. I Replaced My Cafe"`),
 			"role":             json.RawMessage(`"assistant"`),

@@ -1,12 +1,163 @@
 package zapier
 
 import (
-	"errors"
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"strings"
 
+	"github.com/usesoke/soke-connector/actions"
 	"github.com/usesoke/soke-connector/connector/platform"
+	"github.com/usesoke/soke-connector/triggers"
 )
 
-// Export returns the package that users install.
-func (Dialect) Export(platform.Export) (platform.Files, error) {
-	return nil, errors.New("there is no package yet")
+//go:embed all:package
+var sources embed.FS
+
+// unreleased is the version in the sources, which an export replaces.
+const unreleased = `"version": "0.0.0"`
+
+// Export returns a Zapier Platform CLI app (platforms/zapier.md, 0). What the app does is in
+// package/; what its operations are called, ask and return is written from the catalogue, one file
+// an operation, as a person would.
+func (Dialect) Export(e platform.Export) (platform.Files, error) {
+	files := platform.Files{}
+	err := fs.WalkDir(sources, "package", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := sources.ReadFile(path)
+		files[strings.TrimPrefix(path, "package/")] = content
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		files[name] = bytes.Replace(files[name], []byte(unreleased), fmt.Appendf(nil, `"version": %q`, e.Version), 2)
+	}
+	if files["connector.json"], err = encode(map[string]string{"baseUrl": e.URL}); err != nil {
+		return nil, err
+	}
+	if err := addCreates(files, e.Catalogue.Actions); err != nil {
+		return nil, err
+	}
+	return files, addTriggers(files, e.Catalogue.Triggers)
+}
+
+// create is an action as the app's files describe it.
+type create struct {
+	Key          string         `json:"key"`
+	Noun         string         `json:"noun"`
+	Label        string         `json:"label"`
+	Description  string         `json:"description"`
+	Path         string         `json:"path"`
+	Slow         bool           `json:"slow,omitempty"`
+	InputFields  []inputField   `json:"inputFields"`
+	OutputFields []outputField  `json:"outputFields"`
+	Sample       map[string]any `json:"sample"`
+}
+
+func addCreates(files platform.Files, all []actions.Action) error {
+	var keys []string
+	for _, a := range all {
+		sample, err := object(a.Sample)
+		if err != nil {
+			return fmt.Errorf("the sample of %s: %w", a.Key, err)
+		}
+		c := create{
+			Key: key(a.Key), Noun: a.Noun, Label: a.Title, Description: a.Description, Path: "/actions/" + a.Key,
+			Slow: a.Slow, InputFields: inputFields(a.Input), OutputFields: outputFields(a.Output.Fields), Sample: sample,
+		}
+		keys = append(keys, c.Key)
+		if err := addModule(files, "creates/"+c.Key+".js", "const { create } = require('../lib/create');", "create", c); err != nil {
+			return err
+		}
+	}
+	files["creates/index.js"] = list(keys)
+	return nil
+}
+
+// trigger is a trigger as the app's files describe it.
+type trigger struct {
+	Key          string         `json:"key"`
+	Noun         string         `json:"noun"`
+	Label        string         `json:"label"`
+	Description  string         `json:"description"`
+	Path         string         `json:"path"`
+	InputFields  []inputField   `json:"inputFields"`
+	OutputFields []outputField  `json:"outputFields"`
+	Sample       map[string]any `json:"sample"`
+}
+
+// addTriggers writes each trigger twice: turning a polling trigger into an instant one breaks the
+// Zaps that use it, so both exist from the start, under keys of their own.
+func addTriggers(files platform.Files, all []triggers.Trigger) error {
+	var keys []string
+	for _, t := range all {
+		sample, err := object(t.Sample[0])
+		if err != nil {
+			return fmt.Errorf("the sample of %s: %w", t.Key, err)
+		}
+		described := trigger{
+			Key: key(t.Key), Noun: t.Noun, Label: t.Title, Description: t.Description, Path: "/triggers/" + t.Key,
+			InputFields: inputFields(t.Input), OutputFields: outputFields(t.Output.Fields), Sample: sample,
+		}
+		pushed := described
+		pushed.Key, pushed.Label = described.Key+"_instant", described.Label+" (Instant)"
+		keys = append(keys, described.Key, pushed.Key)
+		if err := addModule(files, "triggers/"+described.Key+".js", "const { polling } = require('../lib/trigger');", "polling", described); err != nil {
+			return err
+		}
+		if err := addModule(files, "triggers/"+pushed.Key+".js", "const { instant } = require('../lib/trigger');", "instant", pushed); err != nil {
+			return err
+		}
+	}
+	files["triggers/index.js"] = list(keys)
+	return nil
+}
+
+// addModule writes a file that calls the app's runtime with a description.
+func addModule(files platform.Files, path, require, function string, description any) error {
+	literal, err := encode(description)
+	if err != nil {
+		return err
+	}
+	files[path] = fmt.Appendf(nil, "'use strict';\n\n%s\n\nmodule.exports = %s(%s);\n", require, function, bytes.TrimSpace(literal))
+	return nil
+}
+
+// list writes the file that names the others of its folder.
+func list(keys []string) []byte {
+	var b bytes.Buffer
+	b.WriteString("'use strict';\n\nmodule.exports = [\n")
+	for _, k := range keys {
+		fmt.Fprintf(&b, "  require('./%s'),\n", k)
+	}
+	b.WriteString("];\n")
+	return b.Bytes()
+}
+
+// key is an operation's key in the form that Zapier takes.
+func key(operation string) string { return strings.ReplaceAll(operation, "-", "_") }
+
+// encode writes JSON for people to read; it is JavaScript, too.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	err := encoder.Encode(v)
+	return b.Bytes(), err
+}
+
+// object returns a sample as Zapier shows it.
+func object(sample any) (o map[string]any, err error) {
+	b, err := json.Marshal(sample)
+	if err != nil {
+		return nil, err
+	}
+	return o, json.Unmarshal(b, &o)
 }

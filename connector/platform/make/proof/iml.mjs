@@ -21,7 +21,7 @@ const functions = {
 export function render(value, scope) {
     if (typeof value === 'string') return renderText(value, scope);
     if (Array.isArray(value)) return value.map((v) => render(v, scope));
-    if (value === null || typeof value !== 'object') return value;
+    if (value === null || typeof value !== 'object' || value instanceof Date) return value;
     const out = {};
     for (const [key, v] of Object.entries(value)) {
         const rendered = render(v, scope);
