@@ -79,8 +79,8 @@ func (declared) ResearchKeywords() Action {
 			"topic":    json.RawMessage(`"home espresso"`),
 			"platform": json.RawMessage(`"youtube"`),
 			"keywords": json.RawMessage(`[
-				{"keyword":"home espresso for beginners","competitionScore":0.42,"trendDirection":"rising","longTail":["home espresso for beginners on a budget"]},
-				{"keyword":"best home espresso machine","competitionScore":0.81,"trendDirection":"stable","longTail":[]}]`),
+				{"keyword":"home espresso for beginners","competitionScore":0.42,"trendDirection":"rising","searchVolume":18100,"longTail":["home espresso for beginners on a budget"]},
+				{"keyword":"best home espresso machine","competitionScore":0.81,"trendDirection":"stable","searchVolume":74000,"longTail":["best home espresso machine under 500"]}]`),
 			"count":            json.RawMessage(`2`),
 			"requestId":        json.RawMessage(`"7f9c2ba4-e88f-4a2c-9d2e-5b1f0c3a6d11"`),
 			"creditsRemaining": json.RawMessage(`498`),

@@ -28,7 +28,7 @@ func (declared) ResearchCompleted() Trigger {
 // sampleKeyword is a keyword as Soke sends one.
 func sampleKeyword(keyword string, score float64, trend string) soke.Keyword {
 	var k soke.Keyword
-	raw, _ := json.Marshal(map[string]any{"keyword": keyword, "competitionScore": score, "trendDirection": trend, "longTail": []string{}})
+	raw, _ := json.Marshal(map[string]any{"keyword": keyword, "competitionScore": score, "trendDirection": trend, "searchVolume": 18100, "longTail": []string{keyword + " on a budget"}})
 	_ = json.Unmarshal(raw, &k) // the text is the line above
 	return k
 }

@@ -36,6 +36,8 @@ type component struct {
 	WebhookType    string            `json:"webhookType,omitempty"`
 	ModuleType     string            `json:"moduleType,omitempty"`
 	CodeFiles      map[string]string `json:"codeFiles"`
+	// credits is for the README.
+	credits int
 }
 
 // codes is the content of a component's files by the kind of code, as codeFiles names them.

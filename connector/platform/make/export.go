@@ -85,7 +85,7 @@ func (a *app) watch(t triggers.Trigger) string {
 		"detach": a.source("webhooks/event/event.detach.iml.json", values),
 	})
 	return a.add("module", "watch-"+t.Key, component{
-		Label: "Watch " + watched(t.Title), Description: t.Description, ModuleType: "instant_trigger", Webhook: hook,
+		Label: "Watch " + watched(t.Title), Description: t.Description, ModuleType: "instant_trigger", Webhook: hook, credits: t.Credits,
 	}, codes{
 		"communication": a.source("modules/watch/watch.communication.iml.json"),
 		"interface":     a.interfaceOf(t.Output.Fields, t.Sample),
@@ -100,7 +100,7 @@ func (a *app) poll(t triggers.Trigger) string {
 	return a.add("module", "poll-"+t.Key, component{
 		Label:       "Watch " + watched(t.Title) + " (polling)",
 		Description: t.Description + " Looks for new ones whenever the scenario runs.",
-		Connection:  connectionID, ModuleType: "trigger",
+		Connection:  connectionID, ModuleType: "trigger", credits: t.Credits,
 	}, codes{
 		"communication": a.source("modules/poll/poll.communication.iml.json", values),
 		"epoch":         a.source("modules/poll/poll.epoch.iml.json"),
@@ -114,7 +114,7 @@ func (a *app) poll(t triggers.Trigger) string {
 func (a *app) action(act actions.Action) string {
 	form := inputs(act.Input.Fields)
 	return a.add("module", act.Key, component{
-		Label: sentence(act.Title), Description: act.Description, Connection: connectionID, ModuleType: "action",
+		Label: sentence(act.Title), Description: act.Description, Connection: connectionID, ModuleType: "action", credits: act.Credits,
 	}, codes{
 		"communication":  a.source("modules/action/action.communication.iml.json", values{key: act.Key, fields: mapped(form)}),
 		"mappableParams": a.data(append(form, idempotencyKey())),
@@ -143,7 +143,7 @@ func (a *app) search(act actions.Action, list schemas.Field) string {
 	return a.add("module", "search-"+strings.ReplaceAll(things, " ", "-"), component{
 		Label:       "Search " + things,
 		Description: act.Description + " Returns them one by one.",
-		Connection:  connectionID, ModuleType: "search",
+		Connection:  connectionID, ModuleType: "search", credits: act.Credits,
 	}, codes{
 		"communication":  a.source("modules/search/search.communication.iml.json", values{key: act.Key, list: list.Name, fields: send}),
 		"mappableParams": a.data(append(form, idempotencyKey(), limit.parameter)),

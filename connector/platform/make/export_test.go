@@ -188,7 +188,7 @@ func TestANewActionIsInThePackageWithoutAnyOtherChange(t *testing.T) {
 		}
 	}
 	golden(t, "gadget", gathered(files, "modules/make-gadget/", "modules/search-gadgets/"))
-	if readme := string(files["README.md"]); !strings.Contains(readme, "| Gadgets | Search gadgets | Search |") {
+	if readme := string(files["README.md"]); !strings.Contains(readme, "| Gadgets | Search gadgets | Search | 1 |") {
 		t.Error("the README does not list the search")
 	}
 	groups := read[[]struct {

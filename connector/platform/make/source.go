@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -93,11 +94,19 @@ func (a *app) readme(groups []group) []byte {
 	for _, g := range groups {
 		for _, id := range g.Modules {
 			m := a.manifest.Components["module"][id]
-			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", g.Label, m.Label, kinds[m.ModuleType], m.Description))
+			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s |", g.Label, m.Label, kinds[m.ModuleType], price(m.credits), m.Description))
 		}
 	}
 	text := strings.NewReplacer(exampleURL, a.export.URL, "@version", a.export.Version, "@modules", strings.Join(rows, "\n")).Replace(a.read("README.md"))
 	return []byte(text)
+}
+
+// price is what a module costs; what a call to any endpoint costs is up to the endpoint.
+func price(credits int) string {
+	if credits == 0 {
+		return ""
+	}
+	return strconv.Itoa(credits)
 }
 
 // kinds are Make's words for the types of modules.

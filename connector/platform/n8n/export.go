@@ -1,12 +1,108 @@
 package n8n
 
 import (
-	"errors"
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"strings"
 
 	"github.com/usesoke/soke-connector/connector/platform"
+	"github.com/usesoke/soke-connector/connector/soke"
 )
 
-// Export returns the package that users install.
-func (Dialect) Export(platform.Export) (platform.Files, error) {
-	return nil, errors.New("there is no package yet")
+//go:embed all:package
+var sources embed.FS
+
+// unreleased is the version in the sources, which an export replaces.
+const unreleased = `"version": "0.0.0"`
+
+// Export returns n8n's community node package: TypeScript sources, and what the official tool has
+// compiled from them, so that it installs without a build. Both read the operations from one data
+// file, which is all that an export writes (platforms/n8n.md, 4).
+func (d Dialect) Export(e platform.Export) (platform.Files, error) {
+	files := platform.Files{}
+	err := fs.WalkDir(sources, "package", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := sources.ReadFile(path)
+		files[strings.TrimPrefix(path, "package/")] = content
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		files[name] = bytes.Replace(files[name], []byte(unreleased), fmt.Appendf(nil, `"version": %q`, e.Version), 2)
+	}
+	catalogue, err := encode(d.catalogue(e))
+	if err != nil {
+		return nil, err
+	}
+	files["nodes/shared/catalogue.json"], files["dist/nodes/shared/catalogue.json"] = catalogue, catalogue
+	return files, d.addExamples(files, e)
+}
+
+// catalogue is the data file. Its shape is declared in package/nodes/shared/catalogue.ts.
+type catalogue struct {
+	Connector connectorData `json:"connector"`
+	Actions   []action      `json:"actions"`
+	Triggers  []trigger     `json:"triggers"`
+	Failures  []failure     `json:"failures"`
+}
+
+type connectorData struct {
+	URL string `json:"url"`
+}
+
+// failure is what the test of a credential says of a code.
+type failure struct {
+	Code    soke.Code `json:"code"`
+	Message string    `json:"message"`
+}
+
+func (d Dialect) catalogue(e platform.Export) catalogue {
+	c := catalogue{Connector: connectorData{e.URL}, Actions: []action{}, Triggers: []trigger{}}
+	for _, a := range e.Catalogue.Actions {
+		c.Actions = append(c.Actions, actionOf(a))
+	}
+	for _, t := range e.Catalogue.Triggers {
+		c.Triggers = append(c.Triggers, trigger{Key: t.Key, Title: t.Title, Description: phrase(t.Description), Fields: fieldsOf(t.Input.Fields)})
+	}
+	for _, code := range []soke.Code{
+		soke.Unauthorized, soke.SubscriptionRequired, soke.Forbidden, soke.InsufficientCredits, soke.NotFound, soke.RateLimitExceeded,
+		soke.InvalidInput, soke.InternalError, soke.UpstreamUnavailable, soke.UpstreamTimeout, soke.ConnectorError,
+	} {
+		c.Failures = append(c.Failures, failure{code, d.testMessage(code)})
+	}
+	return c
+}
+
+var requestID = regexp.MustCompile(` ?\(request[^)]*\)$`)
+
+// testMessage is what a failed test of a credential says. n8n shows a fixed text for each code
+// there, so it says nothing of the one request.
+func (d Dialect) testMessage(code soke.Code) string {
+	call := platform.Call{Operation: "Connection Test", ConnectionTest: true}
+	switch code {
+	case soke.InvalidInput:
+		return "Check the account ID: it is 1 to 128 letters, digits, _ . : or -."
+	case soke.NotFound:
+		return "Check the account ID: Soke has no such account for this key."
+	}
+	said := d.NativeError(platform.Describe(&soke.Error{Code: code, NotSent: true}, call), call)
+	return requestID.ReplaceAllString(said.Message, "")
+}
+
+// encode writes JSON for people to read.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	err := encoder.Encode(v)
+	return b.Bytes(), err
 }

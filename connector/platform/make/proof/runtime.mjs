@@ -59,7 +59,8 @@ export class App {
         const step = this.inherited(own);
         const bundles = [];
         let scope = { connection, parameters, data };
-        for (let request = step; request; ) {
+        for (let request = step, page = 1; request; page++) {
+            if (page > 50) throw new Error('Make stops after 50 pages');
             scope = await this.send(request, scope);
             bundles.push(...shaped(step.response, scope));
             const more = step.pagination && render(step.pagination.condition, scope);
