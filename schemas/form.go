@@ -35,6 +35,18 @@ type Form struct {
 	Fields []Field
 }
 
+// Alternatives returns the fields of an input of which exactly one must be given, in the order of
+// their declaration; nil if there are none.
+func (f *Form) Alternatives() []string {
+	var names []string
+	for _, s := range f.Schema.OneOf {
+		if len(s.Required) == 1 {
+			names = append(names, s.Required[0])
+		}
+	}
+	return names
+}
+
 // Field is one input or output as a form shows it.
 type Field struct {
 	Name, Label, Help string

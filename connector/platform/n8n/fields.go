@@ -2,10 +2,10 @@ package n8n
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/usesoke/soke-connector/actions"
+	"github.com/usesoke/soke-connector/connector/platform"
 	"github.com/usesoke/soke-connector/schemas"
 )
 
@@ -51,7 +51,7 @@ func actionOf(a actions.Action) action {
 	out := action{
 		Key: a.Key, Resource: strings.ReplaceAll(strings.ToLower(a.Noun), " ", "-"), ResourceName: a.Noun,
 		Name: a.Title, Action: sentence(a.Title), Description: phrase(a.Description),
-		Instead: alternatives(a.Input), Fields: fieldsOf(a.Input.Fields), Output: fieldsOf(a.Output.Fields),
+		Instead: append([]string{}, a.Input.Alternatives()...), Fields: fieldsOf(a.Input.Fields), Output: fieldsOf(a.Output.Fields),
 	}
 	for _, noun := range []string{a.Noun + "s", a.Noun} {
 		if short := strings.TrimSpace(strings.TrimSuffix(a.Title, noun)); short != "" && short != a.Title {
@@ -61,21 +61,10 @@ func actionOf(a actions.Action) action {
 	}
 	for _, f := range a.Output.Fields {
 		if f.Kind == schemas.Objects && strings.EqualFold(f.Name, a.Noun+"s") {
-			out.List, out.ListName = f.Name, titled(f.Label)
+			out.List, out.ListName = f.Name, platform.TitleCase(f.Label)
 		}
 	}
 	return out
-}
-
-// alternatives returns the fields of which exactly one must be given.
-func alternatives(form *schemas.Form) []string {
-	names := []string{}
-	for _, s := range form.Schema.OneOf {
-		if len(s.Required) == 1 {
-			names = append(names, s.Required[0])
-		}
-	}
-	return names
 }
 
 func fieldsOf(all []schemas.Field) []field {
@@ -85,7 +74,7 @@ func fieldsOf(all []schemas.Field) []field {
 			continue
 		}
 		rendered := field{
-			Name: f.Name, Label: titled(f.Label), Help: phrase(f.Help), Kind: string(f.Kind), Default: f.Default,
+			Name: f.Name, Label: platform.TitleCase(f.Label), Help: phrase(f.Help), Kind: string(f.Kind), Default: f.Default,
 			Required: f.Required, Advanced: f.Advanced, Enum: f.Enum, Min: f.Min, Max: f.Max, Fields: fieldsOf(f.Fields),
 		}
 		if f.Kind == schemas.List {
@@ -112,17 +101,6 @@ func sentence(title string) string {
 	words := strings.Fields(title)
 	for i := 1; i < len(words); i++ {
 		words[i] = strings.ToLower(words[i])
-	}
-	return strings.Join(words, " ")
-}
-
-// titled writes a label in title case.
-func titled(label string) string {
-	words := strings.Fields(label)
-	for i, w := range words {
-		if i == 0 || !slices.Contains([]string{"a", "an", "and", "at", "for", "in", "of", "on", "or", "the", "to", "with"}, w) {
-			words[i] = strings.ToUpper(w[:1]) + w[1:]
-		}
 	}
 	return strings.Join(words, " ")
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/usesoke/soke-connector/connector/platform"
 	"github.com/usesoke/soke-connector/schemas"
 )
 
@@ -26,7 +27,7 @@ type inputField struct {
 // Of fields that exclude each other Zapier shows the first and requires it, because its forms
 // cannot say that one of two is enough.
 func inputFields(form *schemas.Form) []inputField {
-	instead := alternatives(form)
+	instead := form.Alternatives()
 	fields := []inputField{}
 	for rank := range 3 {
 		for _, f := range form.Fields {
@@ -53,19 +54,9 @@ func rankOf(rendered inputField, f schemas.Field) int {
 	return 1
 }
 
-// alternatives returns the fields of which exactly one must be given, in the schema's order.
-func alternatives(form *schemas.Form) (names []string) {
-	for _, s := range form.Schema.OneOf {
-		if len(s.Required) == 1 {
-			names = append(names, s.Required[0])
-		}
-	}
-	return names
-}
-
 func inputOf(f schemas.Field) inputField {
 	in := inputField{
-		Key: f.Name, Label: titled(f.Label), Type: inputType(f.Kind), Required: f.Required,
+		Key: f.Name, Label: platform.TitleCase(f.Label), Type: inputType(f.Kind), Required: f.Required,
 		List: f.Kind == schemas.List, Choices: f.Enum, Help: f.Help,
 	}
 	if f.Default != nil {
@@ -115,7 +106,7 @@ func outputFields(fields []schemas.Field) []outputField { return outputsOf("", "
 func outputsOf(prefix, words string, fields []schemas.Field) []outputField {
 	out := []outputField{}
 	for _, f := range fields {
-		key, label := prefix+f.Name, titled(strings.TrimSpace(words+" "+f.Label))
+		key, label := prefix+f.Name, platform.TitleCase(strings.TrimSpace(words+" "+f.Label))
 		switch f.Kind {
 		case schemas.Any:
 		case schemas.Objects:
@@ -139,16 +130,4 @@ func outputType(kind schemas.Kind) string {
 		return "string"
 	}
 	return inputType(kind)
-}
-
-// titled writes a label in title case, as Zapier's forms have it.
-func titled(label string) string {
-	words := strings.Fields(label)
-	for i, w := range words {
-		if i > 0 && slices.Contains([]string{"a", "an", "and", "at", "for", "in", "of", "on", "or", "the", "to", "with"}, w) {
-			continue
-		}
-		words[i] = strings.ToUpper(w[:1]) + w[1:]
-	}
-	return strings.Join(words, " ")
 }

@@ -27,9 +27,9 @@ function operations(resource: string): INodeProperties {
 
 function fields(action: Action): INodeProperties[] {
 	const show = { resource: [action.resource], operation: [action.key] };
-	const properties = form(action.fields, show, action.instead);
+	const switches: INodeProperties[] = [];
 	if (action.list) {
-		properties.push({
+		switches.push({
 			displayName: `Split ${action.listName}`,
 			name: 'split',
 			type: 'boolean',
@@ -38,7 +38,7 @@ function fields(action: Action): INodeProperties[] {
 			displayOptions: { show },
 		});
 	}
-	properties.push({
+	switches.push({
 		displayName: 'Simplify',
 		name: 'simplify',
 		type: 'boolean',
@@ -46,7 +46,9 @@ function fields(action: Action): INodeProperties[] {
 		description: 'Whether to return a simplified version of the response instead of the raw data',
 		displayOptions: { show },
 	});
-	return properties;
+	const properties = form(action.fields, show, action.instead);
+	const folded = properties.filter((p) => p.type === 'collection');
+	return [...properties.filter((p) => p.type !== 'collection'), ...switches, ...folded];
 }
 
 export class Soke implements INodeType {

@@ -17,9 +17,9 @@ function operations(resource) {
 }
 function fields(action) {
     const show = { resource: [action.resource], operation: [action.key] };
-    const properties = (0, properties_1.form)(action.fields, show, action.instead);
+    const switches = [];
     if (action.list) {
-        properties.push({
+        switches.push({
             displayName: `Split ${action.listName}`,
             name: 'split',
             type: 'boolean',
@@ -28,7 +28,7 @@ function fields(action) {
             displayOptions: { show },
         });
     }
-    properties.push({
+    switches.push({
         displayName: 'Simplify',
         name: 'simplify',
         type: 'boolean',
@@ -36,7 +36,9 @@ function fields(action) {
         description: 'Whether to return a simplified version of the response instead of the raw data',
         displayOptions: { show },
     });
-    return properties;
+    const properties = (0, properties_1.form)(action.fields, show, action.instead);
+    const folded = properties.filter((p) => p.type === 'collection');
+    return [...properties.filter((p) => p.type !== 'collection'), ...switches, ...folded];
 }
 class Soke {
     constructor() {

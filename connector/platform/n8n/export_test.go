@@ -1,0 +1,115 @@
+package n8n_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/usesoke/soke-connector/actions"
+	"github.com/usesoke/soke-connector/connector/platform"
+	"github.com/usesoke/soke-connector/connector/platform/n8n"
+	"github.com/usesoke/soke-connector/connector/soke"
+	"github.com/usesoke/soke-connector/triggers"
+)
+
+func export(t *testing.T, c platform.Catalogue) platform.Files {
+	t.Helper()
+	files, err := n8n.Dialect{}.Export(platform.Export{Catalogue: c, URL: "https://connector.example.org", Version: "3.2.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func catalogue() platform.Catalogue {
+	return platform.Catalogue{Actions: actions.All(), Triggers: triggers.All()}
+}
+
+func TestTheSameCatalogueGivesTheSamePackage(t *testing.T) {
+	if !reflect.DeepEqual(export(t, catalogue()), export(t, catalogue())) {
+		t.Error("two exports differ")
+	}
+}
+
+func TestEveryFileThatThePackageNamesIsThere(t *testing.T) {
+	files := export(t, catalogue())
+	var manifest struct {
+		Version string
+		N8n     struct{ Credentials, Nodes []string }
+	}
+	if err := json.Unmarshal(files["package.json"], &manifest); err != nil {
+		t.Fatal(err)
+	}
+	if manifest.Version != "3.2.1" {
+		t.Errorf("version %s", manifest.Version)
+	}
+	for _, path := range append(append(manifest.N8n.Credentials, manifest.N8n.Nodes...), "README.md", "LICENSE.md", "dist/icons/soke.svg", "dist/icons/soke.dark.svg") {
+		if len(files[path]) == 0 {
+			t.Errorf("there is no %s", path)
+		}
+	}
+	for path, content := range files {
+		if strings.HasSuffix(path, ".json") && !json.Valid(content) {
+			t.Errorf("%s is no JSON", path)
+		}
+	}
+}
+
+func TestSourcesAndWhatIsCompiledReadTheSameCatalogue(t *testing.T) {
+	files := export(t, catalogue())
+	if !bytes.Equal(files["nodes/shared/catalogue.json"], files["dist/nodes/shared/catalogue.json"]) {
+		t.Error("they differ")
+	}
+}
+
+// echoInput and echoOutput belong to an action that exists in this test only.
+type echoInput struct {
+	Words string `json:"words" title:"Words to say" help:"What to repeat." validate:"required"`
+}
+
+type echoOutput struct {
+	Words string `json:"words" title:"Words"`
+}
+
+func TestANewActionAppearsWithNoOtherChange(t *testing.T) {
+	before, c := export(t, catalogue()), catalogue()
+	c.Actions = append(c.Actions, actions.New(actions.Action{
+		Key: "echo-words", Title: "Echo Words", Description: "Repeats words.", Noun: "Word", Credits: 1, Sample: echoOutput{"hello"},
+	}, func(_ context.Context, _ *soke.Session, in echoInput) (echoOutput, error) { return echoOutput(in), nil }))
+	after := export(t, c)
+	for path, content := range after {
+		if !bytes.Equal(content, before[path]) && !strings.HasSuffix(path, "catalogue.json") {
+			t.Errorf("%s has changed", path)
+		}
+	}
+	var data struct {
+		Actions []struct{ Key, Resource, Name, Action string }
+	}
+	if err := json.Unmarshal(after["dist/nodes/shared/catalogue.json"], &data); err != nil {
+		t.Fatal(err)
+	}
+	got := data.Actions[len(data.Actions)-1]
+	if got.Key != "echo-words" || got.Resource != "word" || got.Name != "Echo" || got.Action != "Echo words" {
+		t.Errorf("the action is described as %+v", got)
+	}
+}
+
+func TestTheTestOfACredentialHasWordsForEveryCodeThatItCanMeet(t *testing.T) {
+	var data struct {
+		Failures []struct{ Code, Message string }
+	}
+	if err := json.Unmarshal(export(t, catalogue())["nodes/shared/catalogue.json"], &data); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range data.Failures {
+		if len(f.Message) < 20 || strings.Contains(f.Message, "(request") {
+			t.Errorf("%s: %q", f.Code, f.Message)
+		}
+	}
+	if len(data.Failures) < 10 {
+		t.Errorf("only %d codes", len(data.Failures))
+	}
+}
