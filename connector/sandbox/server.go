@@ -103,6 +103,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, path string, cred
 		x.refuse(*refusal)
 		return
 	}
+	// The body first: while it is unread, net/http does not notice that the client has left.
+	if r.Method == http.MethodPost {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+		if err != nil {
+			x.refuse(badRequest("body", "The body is too large or broke off."))
+			return
+		}
+		x.body = body
+	}
 	switch x.behaviour {
 	case Garbled:
 		x.garble()
@@ -114,14 +123,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, path string, cred
 	case Broken:
 		x.refuse(refusal{http.StatusInternalServerError, "INTERNAL_ERROR", "Something went wrong on our side.", nil})
 		return
-	}
-	if r.Method == http.MethodPost {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
-		if err != nil {
-			x.refuse(badRequest("body", "The body is too large or broke off."))
-			return
-		}
-		x.body = body
 	}
 	h(x)
 }
