@@ -62,6 +62,10 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) authExchange(w http.ResponseWriter, r *http.Request, into any) (*exchange, bool) {
 	x := newExchange(s, w, r)
+	if refused := s.countStranger(x); refused != nil {
+		x.refuse(*refused)
+		return nil, false
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
 	if err != nil || json.Unmarshal(body, into) != nil {
 		x.refuse(badRequest("body", "The body is not the JSON that this endpoint takes."))

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // The endpoints that the connector reaches by raw calls alone: their shapes are faithful, their
@@ -23,6 +24,12 @@ func (s *Server) researchContent(x *exchange) {
 	if len(r.Keywords) > 10 {
 		x.refuse(badRequest("keywords", "keywords must hold at most 10 entries."))
 		return
+	}
+	for i, k := range r.Keywords {
+		if utf8.RuneCountInString(k) > 100 {
+			x.refuse(badRequest(fmt.Sprintf("keywords[%d]", i), "a keyword must be at most 100 characters."))
+			return
+		}
 	}
 	topic := strings.Join(r.Keywords, " ")
 	if topic == "" {

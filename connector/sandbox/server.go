@@ -83,8 +83,15 @@ func (s *Server) routes() *http.ServeMux {
 	handle("GET jobs/{id}", 0, s.lookUpJob)
 	mux.HandleFunc("POST /api/v1/auth/login", s.login)
 	mux.HandleFunc("POST /api/v1/auth/refresh", s.refresh)
+	unknown := func(x *exchange) { x.refuse(notFound("endpoint", "path", x.r.URL.Path)) }
+	mux.HandleFunc("/api/v1/", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, "", 0, unknown) })
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		newExchange(s, w, r).refuse(notFound("endpoint", "path", r.URL.Path))
+		x := newExchange(s, w, r)
+		if refused := s.countStranger(x); refused != nil {
+			x.refuse(*refused)
+			return
+		}
+		unknown(x)
 	})
 	return mux
 }
@@ -105,7 +112,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, path string, cred
 	}
 	// The body first: while it is unread, net/http does not notice that the client has left.
 	if r.Method == http.MethodPost {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit(r)))
 		if err != nil {
 			x.refuse(badRequest("body", "The body is too large or broke off."))
 			return
@@ -125,6 +132,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, path string, cred
 		return
 	}
 	h(x)
+}
+
+// bodyLimit is 1 MiB, and for an upload the largest file with room for the form around it.
+func bodyLimit(r *http.Request) int64 {
+	if isForm(r) {
+		return maxUpload + 1<<20
+	}
+	return 1 << 20
 }
 
 // CallCount returns how many calls have reached an endpoint below /api/v1/, as "research/keywords".

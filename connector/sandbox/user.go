@@ -83,14 +83,21 @@ func (s *Server) admit(x *exchange) *refusal {
 		id, signedIn = s.subject(bearer, accessToken), true
 	}
 	if id == "" {
+		if refused := s.countStranger(x); refused != nil {
+			return refused
+		}
 		return &unauthorized
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := s.userOf(id)
 	x.id, x.user, x.signedIn, x.behaviour = id, u, signedIn, u.behaviour
-	if u.behaviour == Revoked {
+	refused := s.count(x, u)
+	switch {
+	case u.behaviour == Revoked:
 		return &unauthorized
+	case refused != nil:
+		return refused
 	}
 	x.account = x.r.Header.Get("X-Soke-Account-Id")
 	switch x.account {
@@ -101,9 +108,6 @@ func (s *Server) admit(x *exchange) *refusal {
 		r := notFound("account", "accountId", x.account)
 		return &r
 	}
-	if refused := s.count(x, u); refused != nil {
-		return refused
-	}
 	switch u.behaviour {
 	case Expired:
 		return &refusal{http.StatusForbidden, "SUBSCRIPTION_REQUIRED", "An active subscription is required to access this endpoint.", nil}
@@ -111,6 +115,17 @@ func (s *Server) admit(x *exchange) *refusal {
 		return &refusal{http.StatusForbidden, "FORBIDDEN", "This key has no permission for this endpoint.", nil}
 	}
 	return nil
+}
+
+// strangers are the books of all who call without a credential that the sandbox knows. The name is
+// neither a key nor an e-mail address.
+const strangers = "strangers"
+
+// countStranger counts a request that is nobody's, so that its answer has limits too.
+func (s *Server) countStranger(x *exchange) *refusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count(x, s.userOf(strangers))
 }
 
 // count counts a request against the user's minute, which begins with its first request.

@@ -139,6 +139,31 @@ func (db *DB) ReleaseClaims(ctx context.Context, now time.Time) error {
 	})
 }
 
+// Misdated returns watches that have run after now: see scheduler.Store.
+func (db *DB) Misdated(ctx context.Context, now time.Time, limit int) (all []triggers.Watch, err error) {
+	err = db.read(ctx, "find misdated watches", func(ctx context.Context, tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, "SELECT "+watchColumns+" FROM watches w WHERE w.last_run_at > ? AND w.claimed = 0 LIMIT ?", now.UnixMilli(), limit)
+		if err != nil {
+			return err
+		}
+		all, err = collect(rows, func(scan func(...any) error) (triggers.Watch, error) { return scanWatch(scan) })
+		return err
+	})
+	return all, err
+}
+
+// Redate gives a misdated watch a new due time: see scheduler.Store.
+func (db *DB) Redate(ctx context.Context, id string, due, now time.Time) error {
+	return db.write(ctx, "redate watch", func(ctx context.Context, tx *sql.Tx) error {
+		_, err := db.writer.exec(ctx, tx, `
+			UPDATE watches SET last_run_at = ?3, polled_at = min(polled_at, ?3),
+				due_at = CASE WHEN state = 'asleep' THEN NULL ELSE min(due_at, ?2) END,
+				next_run_at = CASE WHEN state = 'asleep' THEN NULL ELSE min(next_run_at, ?2) END
+			WHERE id = ?1 AND claimed = 0`, id, due.UnixMilli(), now.UnixMilli())
+		return err
+	})
+}
+
 // Knowledge returns what a watch knows: see scheduler.Store.
 func (db *DB) Knowledge(ctx context.Context, watchID string, folds []string) (k triggers.Knowledge, err error) {
 	asked, err := json.Marshal(append([]string{}, folds...))

@@ -34,7 +34,8 @@ func (a allowance) over(now time.Time) bool { return !a.reset.After(now) }
 // allows reports whether one more run may begin while so many are on their way.
 func (a allowance) allows(running int) bool { return a.remaining-running > a.limit/reserve }
 
-// learn keeps what Soke said of a connection's rate limit.
+// learn keeps what Soke said of a connection's rate limit. Answers of one minute may come in any
+// order; the least that was left is the newest.
 func (s *Scheduler) learn(connectionID string, l soke.Limits) {
 	now := s.Now()
 	a, ok := allowanceOf(l, now)
@@ -43,9 +44,8 @@ func (s *Scheduler) learn(connectionID string, l soke.Limits) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a.allows(perConnection) {
-		delete(s.room, connectionID) // far from the limit, nothing has to be remembered
-		return
+	if before, known := s.room[connectionID]; known && !before.over(now) && a.reset.Sub(before.reset).Abs() <= time.Second {
+		a.remaining = min(a.remaining, before.remaining)
 	}
 	s.room[connectionID] = a
 }

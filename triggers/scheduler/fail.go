@@ -25,6 +25,9 @@ func (s *Scheduler) fail(ctx context.Context, c triggers.Claim, cause error) err
 // afterFailure says what becomes of a watch whose run failed: it pauses if only its user can help,
 // tries again within its interval if the failure may pass, and else waits for its next due time.
 func (s *Scheduler) afterFailure(c triggers.Claim, failure *triggers.Failure, now time.Time) triggers.Settlement {
+	if c.State == triggers.Paused {
+		return stillPaused(c, failure, now)
+	}
 	out := triggers.Settlement{Claim: c, At: now, State: triggers.Active, Failure: failure}
 	if failure.NeedsUser() {
 		out.State, out.TellPaused = triggers.Paused, true

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -31,9 +32,9 @@ func (s *Scheduler) run(ctx context.Context, c triggers.Claim) error {
 	case s.forgotten(c):
 		return s.settle(ctx, s.sleep(c))
 	case c.State == triggers.Paused:
-		return s.settle(ctx, s.probe(ctx, c))
+		return s.probe(ctx, c)
 	default:
-		return s.research(ctx, c)
+		return s.research(ctx, c, nil)
 	}
 }
 
@@ -57,38 +58,49 @@ func (s *Scheduler) sleep(c triggers.Claim) triggers.Settlement {
 }
 
 // probe looks, without spending a credit, whether the reason of a pause is gone. If it is, one run
-// is due at once, however many were missed.
-func (s *Scheduler) probe(ctx context.Context, c triggers.Claim) triggers.Settlement {
+// is made, however many were missed. What the user has been told once is not told again.
+func (s *Scheduler) probe(ctx context.Context, c triggers.Claim) error {
 	session := s.Soke.Session(soke.Credential{Key: c.Key, AccountID: c.AccountID})
 	check, err := session.Check(ctx)
 	now := s.Now()
-	out := triggers.Settlement{Claim: c, At: now, State: triggers.Paused, Failure: c.Failure, DueAt: c.DueAt, NextRunAt: now.Add(probeInterval(c.Failure))}
+	switch {
+	case err != nil:
+		return s.settle(ctx, stillPaused(c, triggers.FailureOf(err, now), now))
+	case lacksCredits(c) && !affords(check.Limits):
+		return s.settle(ctx, stillPaused(c, c.Failure, now))
+	}
 	reason := ""
 	if c.Failure != nil {
 		reason = string(c.Failure.Code)
 	}
-	switch {
-	case err != nil:
-		if failure := triggers.FailureOf(err, now); failure.NeedsUser() {
-			out.Failure = failure
-			out.NextRunAt = now.Add(probeInterval(failure))
-		}
-	case c.Failure != nil && c.Failure.Code == soke.InsufficientCredits && !affords(check.Limits):
-	default:
-		out.State, out.Failure, out.DueAt, out.NextRunAt = triggers.Active, nil, now, now
-		out.Occurred = s.skipped(c, now, reason)
-	}
-	return out
+	skipped := s.skipped(c, now, reason)
+	c.DueAt = now
+	return s.research(ctx, c, skipped)
 }
 
-// affords reports whether Soke says that there are credits for a run again. Where it does not say,
-// the run finds out: a refused one costs nothing.
+// stillPaused leaves a watch paused until the next probe. A failure that says nothing of the reason,
+// such as a Soke that cannot be reached, does not take its place.
+func stillPaused(c triggers.Claim, failure *triggers.Failure, now time.Time) triggers.Settlement {
+	if failure == nil || !failure.NeedsUser() {
+		failure = c.Failure
+	}
+	return triggers.Settlement{
+		Claim: c, At: now, State: triggers.Paused, Failure: failure, DueAt: c.DueAt, NextRunAt: now.Add(probeInterval(failure)),
+	}
+}
+
+// affords reports whether there may be credits for a run again. Where Soke does not say, the run
+// finds out: one that is refused for want of credits costs none.
 func affords(l soke.Limits) bool {
 	return l.CreditsRemaining == nil || *l.CreditsRemaining >= researchCredits
 }
 
 // researchCredits is what one run costs.
 const researchCredits = 2
+
+func lacksCredits(c triggers.Claim) bool {
+	return c.Failure != nil && c.Failure.Code == soke.InsufficientCredits
+}
 
 func probeInterval(f *triggers.Failure) time.Duration {
 	if f != nil && f.Code == soke.InsufficientCredits {
@@ -97,8 +109,9 @@ func probeInterval(f *triggers.Failure) time.Duration {
 	return probeEvery
 }
 
-// research makes the call and settles what came of it.
-func (s *Scheduler) research(ctx context.Context, c triggers.Claim) error {
+// research makes the call and settles what came of it. before is what else has to be recorded if it
+// succeeds.
+func (s *Scheduler) research(ctx context.Context, c triggers.Claim, before []triggers.Occurrence) error {
 	began := s.Now()
 	var input actions.ResearchInput
 	if err := json.Unmarshal(c.Research, &input); err != nil {
@@ -118,7 +131,7 @@ func (s *Scheduler) research(ctx context.Context, c triggers.Claim) error {
 		run.Topic = found.Topic
 	}
 	for {
-		events, err := s.report(ctx, c, run, found.RequestID)
+		events, err := s.report(ctx, c, run, found.RequestID, before)
 		switch {
 		case errors.Is(err, ErrStale):
 			continue // a feed was opened meanwhile; what was found is still true
@@ -135,7 +148,7 @@ func (s *Scheduler) research(ctx context.Context, c triggers.Claim) error {
 }
 
 // report compares what was found with what is known and settles the claim with it.
-func (s *Scheduler) report(ctx context.Context, c triggers.Claim, run triggers.Run, requestID string) (map[string]int, error) {
+func (s *Scheduler) report(ctx context.Context, c triggers.Claim, run triggers.Run, requestID string, before []triggers.Occurrence) (map[string]int, error) {
 	var knowledge triggers.Knowledge
 	if err := s.insist(ctx, c, func() (err error) {
 		knowledge, err = s.Store.Knowledge(ctx, c.ID, triggers.Folds(run.Keywords))
@@ -172,7 +185,7 @@ func (s *Scheduler) report(ctx context.Context, c triggers.Claim, run triggers.R
 	}
 	settlement := triggers.Settlement{
 		Claim: c, At: now, State: triggers.Active, DueAt: next, NextRunAt: next, Report: report,
-		Occurred: append([]triggers.Occurrence{{Due: c.DueAt, Outcome: outcome, Count: 1, At: now}}, s.missed(c, now, triggers.Coalesced, "")...),
+		Occurred: slices.Concat(before, []triggers.Occurrence{{Due: c.DueAt, Outcome: outcome, Count: 1, At: now}}, s.missed(c, now, triggers.Coalesced, "")),
 	}
 	if err := s.insist(ctx, c, func() error { return s.Store.Settle(ctx, settlement) }); err != nil {
 		return nil, err

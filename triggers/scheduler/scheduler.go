@@ -59,6 +59,7 @@ type Scheduler struct {
 	busy    map[string]int        // runs at this moment, by connection
 	room    map[string]allowance  // what Soke said last, by connection
 	ended   bool
+	latest  time.Time // what the clock said last
 }
 
 // execution is a run that others may wait for.
@@ -125,6 +126,9 @@ func (s *Scheduler) Run(ctx context.Context) error {
 // Round starts what is due now, as far as there is room, and returns how long nothing else will be
 // due. A run that ends calls Wake, because it makes room.
 func (s *Scheduler) Round(ctx context.Context) (time.Duration, error) {
+	if err := s.mendDates(ctx); err != nil {
+		return 0, err
+	}
 	for {
 		now := s.Now()
 		free, held := s.free(now)
@@ -176,8 +180,10 @@ func (s *Scheduler) untilRoom(now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	wait := idle
-	for _, a := range s.room {
-		wait = min(wait, max(a.reset.Sub(now), time.Millisecond))
+	for id, a := range s.room {
+		if !a.allows(s.busy[id]) {
+			wait = min(wait, max(a.reset.Sub(now), time.Millisecond))
+		}
 	}
 	return wait
 }
@@ -241,6 +247,30 @@ func (s *Scheduler) RunNow(ctx context.Context, watchID string) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// Settled waits until no run is under way, or ctx ends.
+func (s *Scheduler) Settled(ctx context.Context) error {
+	for {
+		e := s.anyExecution()
+		if e == nil {
+			return nil
+		}
+		select {
+		case <-e.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *Scheduler) anyExecution() *execution {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.running {
+		return e
+	}
+	return nil
 }
 
 // Drain waits until the runs that have begun are over, or ctx ends; what is not over by then is

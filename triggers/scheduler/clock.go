@@ -1,0 +1,48 @@
+package scheduler
+
+import (
+	"context"
+	"time"
+)
+
+// setBack is from how far on a clock that reads an earlier time counts as set back.
+const setBack = time.Minute
+
+// mendBatch is how many watches are mended at a time.
+const mendBatch = 500
+
+// mendDates gives watches new due times that a clock which was ahead has put off: they would wait
+// until that time comes again. It looks at the first round and whenever the clock was set back.
+func (s *Scheduler) mendDates(ctx context.Context) error {
+	now := s.Now()
+	s.mu.Lock()
+	due := s.latest.IsZero() || now.Before(s.latest.Add(-setBack))
+	s.mu.Unlock()
+	if due {
+		if err := s.mendAll(ctx, now); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.latest = now
+	if due {
+		clear(s.room) // what Soke said of a minute belongs to the other clock
+	}
+	return nil
+}
+
+func (s *Scheduler) mendAll(ctx context.Context, now time.Time) error {
+	for {
+		misdated, err := s.Store.Misdated(ctx, now.Add(setBack), mendBatch)
+		if err != nil || len(misdated) == 0 {
+			return err
+		}
+		for _, w := range misdated {
+			if err := s.Store.Redate(ctx, w.ID, w.Schedule.Next(now, w.ID), now); err != nil {
+				return err
+			}
+		}
+		s.Logger.WarnContext(ctx, "the clock was set back; due times were computed again", "watches", len(misdated))
+	}
+}
