@@ -211,9 +211,10 @@ func listSchema(t triggers.Trigger, paging platform.Paging) *jsonschema.Schema {
 	if !paging.Cursor {
 		return events
 	}
-	page := answerSchema[platform.PagedList]()
+	page := *answerSchema[platform.PagedList]() // shared: only the copy may be changed
+	page.Properties = maps.Clone(page.Properties)
 	page.Properties["events"] = events
-	return page
+	return &page
 }
 
 func inputSchema[T any]() *jsonschema.Schema {

@@ -56,7 +56,7 @@ type Engine struct {
 	hosts  *hosts
 
 	mu    sync.Mutex
-	busy  map[string]bool // subscriptions with an attempt on its way
+	busy  map[string]chan struct{} // subscriptions with an attempt on its way
 	ended bool
 }
 
@@ -76,7 +76,7 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	}
 	return &Engine{
 		EngineOptions: o, client: o.Guard.Client(patience), wake: make(chan struct{}, 1),
-		hosts: newHosts(), busy: map[string]bool{},
+		hosts: newHosts(), busy: map[string]chan struct{}{},
 	}, nil
 }
 
@@ -126,6 +126,30 @@ func (e *Engine) Drain(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// Settled waits until no attempt is under way, or ctx ends.
+func (e *Engine) Settled(ctx context.Context) error {
+	for {
+		over := e.anyAttempt()
+		if over == nil {
+			return nil
+		}
+		select {
+		case <-over:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (e *Engine) anyAttempt() chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, over := range e.busy {
+		return over
+	}
+	return nil
 }
 
 // Round starts the attempts that are due now, as far as there is room, and returns how long
@@ -183,7 +207,8 @@ func (e *Engine) start(ctx context.Context, d triggers.DueDelivery) {
 	if e.ended {
 		return
 	}
-	e.busy[d.ID] = true
+	over := make(chan struct{})
+	e.busy[d.ID] = over
 	e.tries.Add(1)
 	go func() {
 		defer e.tries.Done()
@@ -191,6 +216,7 @@ func (e *Engine) start(ctx context.Context, d triggers.DueDelivery) {
 		e.mu.Lock()
 		delete(e.busy, d.ID)
 		e.mu.Unlock()
+		close(over)
 		e.hosts.leave(d.Host)
 		e.Wake()
 	}()
