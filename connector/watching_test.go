@@ -3,6 +3,7 @@ package connector_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -119,7 +120,7 @@ func startWatching(t *testing.T) *watching {
 	t.Cleanup(func() {
 		front.Close()
 		for _, drain := range []func(context.Context) error{w.scheduler.Drain, w.outbox.Drain, w.server.Drain} {
-			if err := drain(context.Background()); err != nil {
+			if err := drain(context.Background()); err != nil && !errors.Is(err, sqlite.ErrClosed) {
 				t.Errorf("draining: %v", err)
 			}
 		}
