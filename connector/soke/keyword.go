@@ -121,11 +121,24 @@ func text(raw json.RawMessage) (string, bool) {
 	case len(raw) == 0:
 		return "", false
 	case raw[0] == '"':
-		return string(bytes.TrimSpace(unquote(raw))), true
+		return trendOr(bytes.TrimSpace(unquote(raw))), true
 	case raw[0] == '-' || '0' <= raw[0] && raw[0] <= '9':
 		return string(raw), true
 	}
 	return "", false
+}
+
+// trendOr returns a text, one of the trends without a copy of its own: every keyword has one.
+func trendOr(b []byte) string {
+	switch string(b) {
+	case "rising":
+		return "rising"
+	case "falling":
+		return "falling"
+	case "stable":
+		return "stable"
+	}
+	return string(b)
 }
 
 func firstText(sent [3]json.RawMessage) string {

@@ -29,6 +29,9 @@ func (s *Session) ResearchKeywords(ctx context.Context, r KeywordsRequest) (*Key
 	return out, nil
 }
 
+// usualKeywords is how many keywords a research has unless it is asked for more.
+const usualKeywords = 20
+
 // decode reads a research as tolerantly as an assumed shape demands: what is missing or of another
 // type is as good as not sent. data is valid JSON, or nothing.
 func (k *Keywords) decode(data json.RawMessage) {
@@ -52,6 +55,7 @@ func (k *Keywords) decode(data json.RawMessage) {
 			videos[3] = value
 		}
 	}
+	k.Keywords = make([]Keyword, 0, usualKeywords)
 	for value := range elements(list) {
 		var keyword Keyword
 		if keyword.read(value); keyword.Keyword != "" {
