@@ -14,6 +14,7 @@ import (
 
 	"github.com/usesoke/soke-connector/actions"
 	"github.com/usesoke/soke-connector/connector/sandbox"
+	"github.com/usesoke/soke-connector/connector/soke"
 )
 
 // novel is a Soke that does not say what is documented: a sandbox behind a proxy that changes what

@@ -13,14 +13,14 @@ type CompetitionDropInput struct {
 
 // CompetitionDrop declares the trigger for known keywords that have become easier.
 func (declared) CompetitionDrop() Trigger {
-	before := 0.61
+	score, trend := 0.61, "stable"
 	return New[CompetitionDropInput, competitionDropParameters, KeywordEvent](Trigger{
 		Key:         "competition-drop",
 		Title:       "Competition Drop",
 		Description: "Triggers when the competition score of a known keyword has fallen by the threshold.",
 		Noun:        "Competition Drop",
 		Credits:     2,
-		Sample:      []any{sampleEvent("competition-drop", "evt_06em2l8000d9h3k7n1q5t9v2c6f0a4e8g2", "best home espresso machine", 0.46, "stable", &before, nil)},
+		Sample:      []any{sampleEvent("competition-drop", "best home espresso machine", 0.46, "stable", &score, &trend)},
 	}, func(in CompetitionDropInput) (WatchInput, competitionDropParameters) {
 		return in.WatchInput, in.competitionDropParameters
 	}, func(p competitionDropParameters) Rule {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -40,8 +41,17 @@ func EventID(due time.Time, feedID, keyword, version string) string {
 // Fold is the form in which keywords are compared: two spellings that a person would take for the
 // same keyword fold to the same text (NFKC, case folding, single spaces).
 func Fold(keyword string) string {
-	folded := cases.Fold().String(norm.NFKC.String(keyword))
+	folded := strings.Map(cherokee, cases.Fold().String(norm.NFKC.String(keyword)))
 	return strings.Join(strings.Fields(norm.NFKC.String(folded)), " ")
+}
+
+// cherokee makes up for x/text, which swaps the cases of Cherokee letters instead of folding them:
+// Unicode folds these, alone of all scripts, to upper case.
+func cherokee(r rune) rune {
+	if unicode.Is(unicode.Cherokee, r) {
+		return unicode.ToUpper(r)
+	}
+	return r
 }
 
 // stamp is a time in milliseconds as ten characters that sort.

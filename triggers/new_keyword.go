@@ -11,8 +11,8 @@ func (declared) NewKeyword() Trigger {
 		Noun:        "Keyword",
 		Credits:     2,
 		Sample: []any{
-			sampleEvent("new-keyword", "evt_06em2l8000c7g1o3hq4d9t2kfm8b0e6a1n", "home espresso for beginners", 0.42, "rising", nil, nil),
-			sampleEvent("new-keyword", "evt_06em2l8000a4f8k2mt7v5rj1c9hq3d0e6b", "quiet espresso grinder", 0.31, "stable", nil, nil),
+			sampleEvent("new-keyword", "home espresso for beginners", 0.42, "rising", nil, nil),
+			sampleEvent("new-keyword", "quiet espresso grinder", 0.31, "stable", nil, nil),
 		},
 	}, watchOnly, func(none) Rule {
 		return Rule{Baseline: true, Keyword: func(s Sighting) Verdict {
@@ -25,18 +25,20 @@ func (declared) NewKeyword() Trigger {
 // sampleTime is when the events of samples happened.
 func sampleTime() time.Time { return time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC) }
 
-// sampleHead begins a sample event.
-func sampleHead(kind, id string) Head {
+// sampleHead begins a sample event about a keyword, "" for a whole run. Its ids are computed as
+// those of real events are.
+func sampleHead(kind, keyword string) Head {
+	const watch = "wch_5k1v8t2m9q3d7h0c4f6a8e2g1o"
+	at := sampleTime()
 	return Head{
-		ID: id, Type: kind, OccurredAt: sampleTime(),
-		WatchID: "wch_5k1v8t2m9q3d7h0c4f6a8e2g1o", RunID: "run_06em2l8000h4q8s2t6v0c1f5",
-		Topic: "home espresso", Region: "US",
+		ID: EventID(at, FeedID(watch, kind, "{}"), keyword, "seen"), Type: kind, OccurredAt: at,
+		WatchID: watch, RunID: RunID(watch, at), Topic: "home espresso", Region: "US",
 	}
 }
 
-func sampleEvent(kind, id, keyword string, score float64, trend string, previousScore *float64, previousTrend *string) KeywordEvent {
+func sampleEvent(kind, keyword string, score float64, trend string, previousScore *float64, previousTrend *string) KeywordEvent {
 	e := KeywordEvent{
-		Head: sampleHead(kind, id), Keyword: keyword, CompetitionScore: &score, TrendDirection: &trend,
+		Head: sampleHead(kind, keyword), Keyword: keyword, CompetitionScore: &score, TrendDirection: &trend,
 		PreviousCompetitionScore: previousScore, PreviousTrendDirection: previousTrend, Rank: 1,
 	}
 	e.Details = encoded(sampleKeyword(keyword, score, trend))

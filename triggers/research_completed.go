@@ -19,7 +19,7 @@ func (declared) ResearchCompleted() Trigger {
 		Noun:        "Research",
 		Credits:     2,
 		Sample: []any{ResearchEvent{
-			Head:     sampleHead("research-completed", "evt_06em2l8000e1o3h7q4d9t2k6fm8b0a5c7g"),
+			Head:     sampleHead("research-completed", ""),
 			Keywords: keywords, Count: len(keywords), NewCount: 1,
 		}},
 	}, watchOnly, func(none) Rule { return Rule{Baseline: true, Whole: true} })

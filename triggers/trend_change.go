@@ -13,14 +13,14 @@ type TrendChangeInput struct {
 
 // TrendChange declares the trigger for known keywords whose trend turns.
 func (declared) TrendChange() Trigger {
-	before := "stable"
+	score, trend := 0.44, "stable"
 	return New[TrendChangeInput, trendChangeParameters, KeywordEvent](Trigger{
 		Key:         "trend-change",
 		Title:       "Trend Change",
 		Description: "Triggers when the trend of a known keyword changes its direction.",
 		Noun:        "Trend",
 		Credits:     2,
-		Sample:      []any{sampleEvent("trend-change", "evt_06em2l8000b2t6v0c1f5h4q8s3d7k9m1n5", "home espresso for beginners", 0.42, "rising", nil, &before)},
+		Sample:      []any{sampleEvent("trend-change", "home espresso for beginners", 0.42, "rising", &score, &trend)},
 	}, func(in TrendChangeInput) (WatchInput, trendChangeParameters) {
 		return in.WatchInput, in.trendChangeParameters
 	}, func(p trendChangeParameters) Rule {
