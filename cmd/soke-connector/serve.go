@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -72,7 +74,7 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 	defer closeAll(main, admin)
 	db, err := sqlite.Open(ctx, sqlite.Options{Path: c.Database, MasterKeyFile: c.MasterKeyFile, Logger: logger, Now: time.Now})
 	if err != nil {
-		return fmt.Errorf("--database: %w", err)
+		return databaseError(err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 
@@ -92,9 +94,17 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 		err := serveUntil(ctx, c.ShutdownTimeout, services...)
 		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ShutdownTimeout)
 		defer cancel()
-		return errors.Join(err, server.Drain(limit))
+		if drained := server.Drain(limit); err == nil && drained != nil {
+			err = fmt.Errorf("paid calls were still running after %s and were cut; allow more with --shutdown-timeout", c.ShutdownTimeout)
+		}
+		return err
 	})
-	group.Go(func() error { return server.Run(ctx) })
+	group.Go(func() error {
+		if err := server.Run(ctx); !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil // the end of ctx is no failure, and must not hide one
+	})
 	group.Go(func() error { return engines.run(ctx, db, c.ShutdownTimeout) })
 	group.Go(func() error {
 		return housekeeping(ctx, db, sqlite.Retention{Events: c.KeepEvents, Runs: c.KeepRuns, Attempts: c.KeepAttempts}, logger)
@@ -209,6 +219,21 @@ func (c *serveCommand) build(db *sqlite.DB, logger *slog.Logger) (*connector.Ser
 		return nil, nil, nil, err
 	}
 	return server, engines, client.Close, nil
+}
+
+// databaseError says which flag to change. A path that cannot be and a key file that does not fit are
+// configuration; a disk that fails is not.
+func databaseError(err error) error {
+	if key := (*sqlite.KeyFileError)(nil); errors.As(err, &key) {
+		return usageError{fmt.Errorf("--master-key-file: %w", err)}
+	}
+	err = fmt.Errorf("--database: %w", err)
+	for _, misnamed := range []error{fs.ErrNotExist, fs.ErrPermission, syscall.EISDIR, syscall.ENOTDIR} {
+		if errors.Is(err, misnamed) {
+			return usageError{err}
+		}
+	}
+	return err
 }
 
 // listeners opens the service's listener and the admin's, which is nil if it is turned off.

@@ -38,8 +38,11 @@ func prepare(ctx context.Context, pool *sql.DB, keyFile string, logger *slog.Log
 	if keys, err = newKeyring(); err != nil {
 		return nil, err
 	}
+	if err := writeKeyFile(keyFile, keys); err != nil {
+		return nil, err
+	}
 	logger.InfoContext(ctx, "created the master key file; keep a copy of it apart from the database", "path", keyFile)
-	return keys, writeKeyFile(keyFile, keys)
+	return keys, nil
 }
 
 // refuseLostKeys fails if the database holds anything that only the missing keys could open.
