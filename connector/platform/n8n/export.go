@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/usesoke/soke-connector/connector/platform"
 	"github.com/usesoke/soke-connector/connector/soke"
+	"github.com/usesoke/soke-connector/schemas"
 )
 
 //go:embed all:package
@@ -22,7 +24,12 @@ const unreleased = `"version": "0.0.0"`
 // Export returns n8n's community node package: TypeScript sources, and what the official tool has
 // compiled from them, so that it installs without a build. Both read the operations from one data
 // file, which is all that an export writes (platforms/n8n.md, 4).
+//
+// It fails on a field whose name the nodes use themselves.
 func (d Dialect) Export(e platform.Export) (platform.Files, error) {
+	if err := checkNames(e.Catalogue); err != nil {
+		return nil, err
+	}
 	files := platform.Files{}
 	err := fs.WalkDir(sources, "package", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -43,7 +50,33 @@ func (d Dialect) Export(e platform.Export) (platform.Files, error) {
 		return nil, err
 	}
 	files["nodes/shared/catalogue.json"], files["dist/nodes/shared/catalogue.json"] = catalogue, catalogue
-	return files, d.addExamples(files, e)
+	return files, addExamples(files, e)
+}
+
+// reserved are the parameters that the nodes have beside the catalogue's fields
+// (package/nodes/shared/properties.ts and the nodes).
+var reserved = []string{"resource", "operation", "event", "input", "options", "split", "simplify"}
+
+func checkNames(c platform.Catalogue) error {
+	check := func(key string, fields []schemas.Field) error {
+		for _, f := range fields {
+			if slices.Contains(reserved, f.Name) {
+				return fmt.Errorf("n8n: the field %q of %s has a name that the node uses itself", f.Name, key)
+			}
+		}
+		return nil
+	}
+	for _, a := range c.Actions {
+		if err := check(a.Key, a.Input.Fields); err != nil {
+			return err
+		}
+	}
+	for _, t := range c.Triggers {
+		if err := check(t.Key, t.Input.Fields); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // catalogue is the data file. Its shape is declared in package/nodes/shared/catalogue.ts.

@@ -97,6 +97,40 @@ func TestANewActionAppearsWithNoOtherChange(t *testing.T) {
 	}
 }
 
+// simplifyInput has a field that the node has, too.
+type simplifyInput struct {
+	Simplify string `json:"simplify" title:"Simplify" help:"What to make simple."`
+}
+
+func TestAFieldNamedLikeOneOfTheNodesOwnIsRefused(t *testing.T) {
+	c := catalogue()
+	c.Actions = append(c.Actions, actions.New(actions.Action{
+		Key: "simplify-words", Title: "Simplify Words", Description: "Makes words simple.", Noun: "Word", Credits: 1, Sample: echoOutput{"hello"},
+	}, func(_ context.Context, _ *soke.Session, in simplifyInput) (echoOutput, error) {
+		return echoOutput{in.Simplify}, nil
+	}))
+	_, err := n8n.Dialect{}.Export(platform.Export{Catalogue: c, URL: "https://connector.example.org", Version: "3.2.1"})
+	if err == nil || !strings.Contains(err.Error(), `"simplify" of simplify-words`) {
+		t.Errorf("the answer is %v", err)
+	}
+}
+
+func TestNoExampleHasAPlaceForAKeyOutsideACredential(t *testing.T) {
+	found := 0
+	for path, content := range export(t, catalogue()) {
+		if !strings.HasPrefix(path, "examples/") {
+			continue
+		}
+		found++
+		if bytes.Contains(content, []byte("sk_live")) {
+			t.Errorf("%s holds a key", path)
+		}
+	}
+	if found != 3 {
+		t.Errorf("%d examples", found)
+	}
+}
+
 func TestTheTestOfACredentialHasWordsForEveryCodeThatItCanMeet(t *testing.T) {
 	var data struct {
 		Failures []struct{ Code, Message string }

@@ -1,5 +1,6 @@
 import type {
 	IAuthenticateGeneric,
+	IAuthenticateRuleResponseSuccessBody,
 	Icon,
 	ICredentialTestRequest,
 	ICredentialType,
@@ -55,16 +56,22 @@ export class SokeApi implements ICredentialType {
 		},
 	};
 
-	// This check answers 200 whatever it finds, because n8n reads no other body here; each rule shows
-	// the words of one failure.
+	// This check answers 200 whatever it finds, because n8n reads no other body here. Each rule shows
+	// the words of one failure; the last two are for a failure without words of its own, and for an
+	// address where something else than a connector answers.
 	test: ICredentialTestRequest = {
 		request: {
 			baseURL: '={{$credentials.baseUrl.replace(/\\/+$/, "")}}',
 			url: '/v1/n8n/connection/check',
 		},
-		rules: failures.map(({ code, message }) => ({
-			type: 'responseSuccessBody',
-			properties: { key: 'error.code', value: code, message },
-		})),
+		rules: [
+			...failures.map(({ code, message }) => rule('error.code', code, message)),
+			rule('ok', false, 'Soke did not accept this connection. Check the API key and the account ID.'),
+			rule('ok', undefined, 'Check the Connector URL: what answers there is not a Soke connector.'),
+		],
 	};
+}
+
+function rule(key: string, value: unknown, message: string): IAuthenticateRuleResponseSuccessBody {
+	return { type: 'responseSuccessBody', properties: { key, value, message } };
 }

@@ -49,11 +49,15 @@ class SokeApi {
                 baseURL: '={{$credentials.baseUrl.replace(/\\/+$/, "")}}',
                 url: '/v1/n8n/connection/check',
             },
-            rules: catalogue_1.failures.map(({ code, message }) => ({
-                type: 'responseSuccessBody',
-                properties: { key: 'error.code', value: code, message },
-            })),
+            rules: [
+                ...catalogue_1.failures.map(({ code, message }) => rule('error.code', code, message)),
+                rule('ok', false, 'Soke did not accept this connection. Check the API key and the account ID.'),
+                rule('ok', undefined, 'Check the Connector URL: what answers there is not a Soke connector.'),
+            ],
         };
     }
 }
 exports.SokeApi = SokeApi;
+function rule(key, value, message) {
+    return { type: 'responseSuccessBody', properties: { key, value, message } };
+}

@@ -14,10 +14,12 @@ export interface Failure {
 	code: string;
 	title: string;
 	message: string;
+	// Seconds after which the same call may pass.
+	retryAfter?: number | null;
 }
 
 interface Answer {
-	statusCode: number;
+	statusCode?: number;
 	body: unknown;
 }
 
@@ -50,7 +52,8 @@ export async function call(this: Caller, { method, path, body, headers, itemInde
 		returnFullResponse: true,
 		ignoreHttpStatusErrors: true,
 	})) as Answer;
-	if (answer.statusCode < 400 || accept.includes(answer.statusCode)) return answer;
+	const status = answer.statusCode ?? 0;
+	if (accept.includes(status) || (status < 400 && typeof answer.body === 'object')) return answer;
 	const failure = (answer.body as { error?: Failure } | undefined)?.error;
 	throw apiError(this.getNode(), failure, answer, itemIndex, 'getWebhookName' in this);
 }
@@ -58,14 +61,16 @@ export async function call(this: Caller, { method, path, body, headers, itemInde
 // A failure as n8n shows it: what happened above, what to do about it below. Where n8n shows one
 // line only, as when a trigger is switched on, that line is what to do.
 export function apiError(node: INode, failure: Failure | undefined, answer: Answer, itemIndex?: number, oneLine = false): NodeApiError {
-	const { title, message } = failure ?? {
+	const { title, message, retryAfter } = failure ?? {
 		title: 'The Soke connector gave no answer',
 		message: 'Check the Connector URL in the credential, and that the connector runs there.',
 	};
+	const cause = answer.statusCode === 429 ? 'rate-limited' : 'temporarily-unavailable';
 	return new NodeApiError(node, { body: answer.body } as JsonObject, {
 		message: oneLine ? message : title,
 		description: message,
-		httpCode: String(answer.statusCode),
 		itemIndex,
+		...(answer.statusCode ? { httpCode: String(answer.statusCode) } : {}),
+		...(retryAfter ? { failure: { cause, retryAfterMs: retryAfter * 1000 } } : {}),
 	});
 }

@@ -88,7 +88,7 @@ export function form(fields: Field[], show: Show, instead: string[] = []): INode
 	return properties;
 }
 
-// Fields that several operations have alike are shown once, for all of them.
+// Fields that several operations have alike are shown once, for all of them; folded ones stay last.
 export function merge(properties: INodeProperties[], key: string): INodeProperties[] {
 	const merged = new Map<string, INodeProperties>();
 	for (const p of properties) {
@@ -98,7 +98,8 @@ export function merge(properties: INodeProperties[], key: string): INodeProperti
 		if (known) (known.displayOptions?.show?.[key] as string[]).push(...(displayOptions?.show?.[key] as string[]));
 		else merged.set(same, { ...p, displayOptions: { show: { ...displayOptions?.show, [key]: [...(displayOptions?.show?.[key] as string[])] } } });
 	}
-	return [...merged.values()];
+	const folded = (p: INodeProperties) => Number(p.type === 'collection');
+	return [...merged.values()].sort((a, b) => folded(a) - folded(b));
 }
 
 // What a user has filled in, as the connector takes it.

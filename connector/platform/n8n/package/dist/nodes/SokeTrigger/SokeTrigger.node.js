@@ -5,7 +5,18 @@ const n8n_workflow_1 = require("n8n-workflow");
 const connector_1 = require("../shared/connector");
 const watch_1 = require("../shared/watch");
 const signature_1 = require("./signature");
+const PAUSED = 'trigger.paused';
 const slot = (webhookUrl) => (webhookUrl.includes('/webhook-test/') ? 'test' : 'production');
+async function find(url) {
+    const path = `${watch_1.chosen.call(this).path}/subscriptions?targetUrl=${encodeURIComponent(url)}`;
+    const found = await connector_1.call.call(this, { method: 'GET', path, accept: [404] });
+    return found.statusCode === 404 ? undefined : found.body;
+}
+function isWell(found, known, asked) {
+    if ((known === null || known === void 0 ? void 0 : known.id) !== found.id || known.asked !== asked)
+        return false;
+    return found.state !== 'ended' && found.reason !== 'TARGET_FAILING';
+}
 class SokeTrigger {
     constructor() {
         this.description = {
@@ -27,43 +38,39 @@ class SokeTrigger {
             default: {
                 async checkExists() {
                     const url = this.getNodeWebhookUrl('default');
-                    const path = `${watch_1.chosen.call(this).path}/subscriptions?targetUrl=${encodeURIComponent(url)}`;
-                    const found = await connector_1.call.call(this, { method: 'GET', path, accept: [404] });
-                    if (found.statusCode === 404)
-                        return false;
-                    const kept = this.getWorkflowStaticData('node');
-                    const known = kept[slot(url)];
-                    const { id } = found.body;
-                    if ((known === null || known === void 0 ? void 0 : known.id) !== id)
-                        kept[slot(url)] = { id };
-                    return true;
+                    const { path, input } = watch_1.watch.call(this);
+                    const found = await find.call(this, url);
+                    const known = this.getWorkflowStaticData('node')[slot(url)];
+                    return found !== undefined && isWell(found, known, JSON.stringify([path, input]));
                 },
                 async create() {
                     const url = this.getNodeWebhookUrl('default');
                     const { path, input } = watch_1.watch.call(this);
-                    const body = { ...input, targetUrl: url, ...(slot(url) === 'test' ? { test: true } : {}) };
+                    const test = slot(url) === 'test' || this.getMode() === 'manual';
+                    const body = { ...input, targetUrl: url, ...(test ? { test } : {}) };
                     const made = await connector_1.call.call(this, { method: 'POST', path: `${path}/subscriptions`, body });
                     const { id, unsubscribeToken } = made.body;
-                    this.getWorkflowStaticData('node')[slot(url)] = { id, unsubscribeToken };
+                    const asked = JSON.stringify([path, input]);
+                    this.getWorkflowStaticData('node')[slot(url)] = { id, unsubscribeToken, asked };
                     return true;
                 },
                 async delete() {
                     const url = this.getNodeWebhookUrl('default');
+                    const path = `${watch_1.chosen.call(this).path}/subscriptions`;
                     const kept = this.getWorkflowStaticData('node');
                     const known = kept[slot(url)];
-                    if (!known)
-                        return true;
-                    const path = `${watch_1.chosen.call(this).path}/subscriptions/${known.id}`;
-                    if (known.unsubscribeToken) {
+                    if (known) {
                         await this.helpers.httpRequest({
                             method: 'DELETE',
-                            url: `${await connector_1.baseUrl.call(this)}/v1/n8n${path}`,
+                            url: `${await connector_1.baseUrl.call(this)}/v1/n8n${path}/${known.id}`,
                             headers: { 'X-Unsubscribe-Token': known.unsubscribeToken },
                             json: true,
                         });
                     }
                     else {
-                        await connector_1.call.call(this, { method: 'DELETE', path, accept: [404] });
+                        const found = await find.call(this, url);
+                        if (found)
+                            await connector_1.call.call(this, { method: 'DELETE', path: `${path}/${found.id}`, accept: [404] });
                     }
                     delete kept[slot(url)];
                     return true;
@@ -84,13 +91,18 @@ class SokeTrigger {
             response.status(401).json({ error: 'The signature does not fit the key of this credential.' });
             return { noWebhookResponse: true };
         }
-        if (body.type === 'trigger.paused') {
-            response.status(200).json({ received: true });
-            throw (0, connector_1.apiError)(this.getNode(), body.error, { statusCode: 403, body });
-        }
+        if (body.type === PAUSED)
+            return { workflowData: [[{ json: body }]] };
         const events = (Array.isArray(body.events) ? body.events : [body]);
-        const items = events.map((json) => ({ json }));
-        return { workflowData: [items] };
+        return { workflowData: [events.map((json) => ({ json }))] };
+    }
+    async execute() {
+        var _a;
+        const items = this.getInputData();
+        const told = (_a = items.find(({ json }) => json.type === PAUSED)) === null || _a === void 0 ? void 0 : _a.json;
+        if (told)
+            throw (0, connector_1.apiError)(this.getNode(), told.error, { body: told });
+        return [items];
     }
 }
 exports.SokeTrigger = SokeTrigger;

@@ -97,7 +97,8 @@ function merge(properties, key) {
         else
             merged.set(same, { ...p, displayOptions: { show: { ...displayOptions === null || displayOptions === void 0 ? void 0 : displayOptions.show, [key]: [...(_d = displayOptions === null || displayOptions === void 0 ? void 0 : displayOptions.show) === null || _d === void 0 ? void 0 : _d[key]] } } });
     }
-    return [...merged.values()];
+    const folded = (p) => Number(p.type === 'collection');
+    return [...merged.values()].sort((a, b) => folded(a) - folded(b));
 }
 function input(fields, read, instead = []) {
     var _a;
