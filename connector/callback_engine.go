@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/usesoke/soke-connector/triggers"
 	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
@@ -45,10 +46,10 @@ type CallbackTargets interface {
 // callbackEngine makes the calls of callbacks and posts their answers.
 type callbackEngine struct {
 	Callbacks
+	triggers.Loop
 	answer func(context.Context, Callback) []byte
 	now    func() time.Time
 	logger *slog.Logger
-	wake   chan struct{}
 	jobs   sync.WaitGroup
 
 	mu    sync.Mutex
@@ -58,36 +59,19 @@ type callbackEngine struct {
 
 func newCallbackEngine(c Callbacks, s *Server) *callbackEngine {
 	return &callbackEngine{
-		Callbacks: c, answer: s.answerCallback, now: s.Now, logger: s.Logger,
-		wake: make(chan struct{}, 1), busy: map[string]bool{},
-	}
-}
-
-// Wake has the engine look at what is due.
-func (e *callbackEngine) Wake() {
-	select {
-	case e.wake <- struct{}{}:
-	default:
+		Callbacks: c, Loop: triggers.NewLoop(), answer: s.answerCallback, now: s.Now, logger: s.Logger, busy: map[string]bool{},
 	}
 }
 
 // run works until ctx ends. What has begun goes on; drain waits for it.
 func (e *callbackEngine) run(ctx context.Context) error {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-e.wake:
-		case <-timer.C:
-		}
-		timer.Reset(e.round(ctx))
-	}
+	return e.Loop.Run(ctx, e.round, func(err error) {
+		e.logger.WarnContext(ctx, "due callbacks could not be read", "cause", err.Error())
+	})
 }
 
 // round starts what is due and returns how long nothing else will be.
-func (e *callbackEngine) round(ctx context.Context) time.Duration {
+func (e *callbackEngine) round(ctx context.Context) (time.Duration, error) {
 	e.mu.Lock()
 	busy := make([]string, 0, len(e.busy))
 	for id := range e.busy {
@@ -95,23 +79,20 @@ func (e *callbackEngine) round(ctx context.Context) time.Duration {
 	}
 	e.mu.Unlock()
 	if len(busy) >= callbackWorkers {
-		return callbackIdle
+		return callbackIdle, nil
 	}
 	now := e.now()
 	due, next, err := e.Store.DueCallbacks(ctx, now, callbackWorkers-len(busy), busy)
 	if err != nil {
-		if ctx.Err() == nil {
-			e.logger.WarnContext(ctx, "due callbacks could not be read", "cause", err.Error())
-		}
-		return time.Second
+		return 0, err
 	}
 	for _, c := range due {
 		e.start(ctx, c)
 	}
 	if next.IsZero() {
-		return callbackIdle
+		return callbackIdle, nil
 	}
-	return min(callbackIdle, max(next.Sub(now), time.Millisecond))
+	return min(callbackIdle, max(next.Sub(now), time.Millisecond)), nil
 }
 
 func (e *callbackEngine) start(ctx context.Context, c Callback) {

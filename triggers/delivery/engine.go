@@ -18,8 +18,8 @@ const (
 	patience = 15 * time.Second
 	// idle is the longest time without a look at what is due.
 	idle = 30 * time.Second
-	// pauseAfterFault keeps a store in trouble from being asked without end.
-	pauseAfterFault = time.Second
+	// restAfterFault is how long a host is left alone whose outcome could not be kept.
+	restAfterFault = time.Second
 )
 
 // Receiver is what is peculiar to the receivers of one platform.
@@ -50,8 +50,8 @@ type EngineOptions struct {
 // Engine brings deliveries out of the outbox to their receivers.
 type Engine struct {
 	EngineOptions
+	triggers.Loop
 	client *http.Client
-	wake   chan struct{}
 	tries  sync.WaitGroup
 	hosts  *hosts
 
@@ -75,37 +75,16 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 		o.Observe = func(string, Outcome, time.Duration) {}
 	}
 	return &Engine{
-		EngineOptions: o, client: o.Guard.Client(patience), wake: make(chan struct{}, 1),
+		EngineOptions: o, Loop: triggers.NewLoop(), client: o.Guard.Client(patience),
 		hosts: newHosts(), busy: map[string]chan struct{}{},
 	}, nil
 }
 
-// Wake tells the engine that something may have become due.
-func (e *Engine) Wake() {
-	select {
-	case e.wake <- struct{}{}:
-	default:
-	}
-}
-
 // Run delivers what is due until ctx ends. Attempts that have begun go on; Drain waits for them.
 func (e *Engine) Run(ctx context.Context) error {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-e.wake:
-		case <-timer.C:
-		}
-		wait, err := e.Round(ctx)
-		if err != nil && ctx.Err() == nil {
-			e.Logger.WarnContext(ctx, "due deliveries could not be read", "cause", err.Error())
-			wait = pauseAfterFault
-		}
-		timer.Reset(wait)
-	}
+	return e.Loop.Run(ctx, e.Round, func(err error) {
+		e.Logger.WarnContext(ctx, "due deliveries could not be read", "cause", err.Error())
+	})
 }
 
 // Drain waits until the attempts that have begun are over, or ctx ends. What is not delivered
@@ -239,7 +218,7 @@ func (e *Engine) try(ctx context.Context, d triggers.DueDelivery) {
 	if err := e.Store.SettleAttempt(ctx, attempt); err != nil {
 		// The receiver may see this delivery again, under the same webhook-id.
 		e.Logger.ErrorContext(ctx, "a delivery's outcome could not be kept", "delivery", d.Delivery.ID, "cause", err.Error())
-		e.hosts.hold(d.Host, e.Now().Add(pauseAfterFault))
+		e.hosts.hold(d.Host, e.Now().Add(restAfterFault))
 	}
 }
 

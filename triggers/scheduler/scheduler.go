@@ -18,8 +18,6 @@ const (
 	perConnection = 4
 	// idle is the longest time without a look at what is due.
 	idle = 30 * time.Second
-	// pauseAfterFault keeps a store in trouble from being asked without end.
-	pauseAfterFault = time.Second
 )
 
 // Options make a Scheduler. Every field is required unless it says otherwise.
@@ -50,8 +48,8 @@ type Observation struct {
 // Scheduler runs watches when they are due.
 type Scheduler struct {
 	Options
+	triggers.Loop
 	rules map[string]triggers.Trigger
-	wake  chan struct{}
 	runs  sync.WaitGroup
 
 	mu      sync.Mutex
@@ -86,7 +84,7 @@ func New(o Options) (*Scheduler, error) {
 		o.Committed = func() {}
 	}
 	s := &Scheduler{
-		Options: o, rules: map[string]triggers.Trigger{}, wake: make(chan struct{}, 1),
+		Options: o, Loop: triggers.NewLoop(), rules: map[string]triggers.Trigger{},
 		running: map[string]*execution{}, busy: map[string]int{}, room: map[string]allowance{},
 	}
 	for _, t := range o.Triggers {
@@ -95,32 +93,11 @@ func New(o Options) (*Scheduler, error) {
 	return s, nil
 }
 
-// Wake tells the scheduler that something may have become due.
-func (s *Scheduler) Wake() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
 // Run runs what is due until ctx ends. Runs that have begun go on; Drain waits for them.
 func (s *Scheduler) Run(ctx context.Context) error {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.wake:
-		case <-timer.C:
-		}
-		wait, err := s.Round(ctx)
-		if err != nil && ctx.Err() == nil {
-			s.Logger.WarnContext(ctx, "due watches could not be claimed", "cause", err.Error())
-			wait = pauseAfterFault
-		}
-		timer.Reset(wait)
-	}
+	return s.Loop.Run(ctx, s.Round, func(err error) {
+		s.Logger.WarnContext(ctx, "due watches could not be claimed", "cause", err.Error())
+	})
 }
 
 // Round starts what is due now, as far as there is room, and returns how long nothing else will be

@@ -49,7 +49,7 @@ func addExamples(files platform.Files, e platform.Export) error {
 			node{Name: "Each once", Type: "n8n-nodes-base.removeDuplicates", TypeVersion: 2, Parameters: map[string]any{"operation": "removeItemsSeenInPreviousExecutions", "dedupeValue": "={{ $json.id }}", "options": map[string]any{}}},
 		)),
 	} {
-		content, err := encode(w)
+		content, err := platform.PrettyJSON(w)
 		if err != nil {
 			return err
 		}

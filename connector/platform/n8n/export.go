@@ -1,14 +1,10 @@
 package n8n
 
 import (
-	"bytes"
 	"embed"
-	"encoding/json"
 	"fmt"
-	"io/fs"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/usesoke/soke-connector/connector/platform"
 	"github.com/usesoke/soke-connector/connector/soke"
@@ -17,9 +13,6 @@ import (
 
 //go:embed all:package
 var sources embed.FS
-
-// unreleased is the version in the sources, which an export replaces.
-const unreleased = `"version": "0.0.0"`
 
 // Export returns n8n's community node package: TypeScript sources, and what the official tool has
 // compiled from them, so that it installs without a build. Both read the operations from one data
@@ -30,22 +23,11 @@ func (d Dialect) Export(e platform.Export) (platform.Files, error) {
 	if err := checkNames(e.Catalogue); err != nil {
 		return nil, err
 	}
-	files := platform.Files{}
-	err := fs.WalkDir(sources, "package", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		content, err := sources.ReadFile(path)
-		files[strings.TrimPrefix(path, "package/")] = content
-		return err
-	})
+	files, err := e.Sources(sources)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		files[name] = bytes.Replace(files[name], []byte(unreleased), fmt.Appendf(nil, `"version": %q`, e.Version), 2)
-	}
-	catalogue, err := encode(d.catalogue(e))
+	catalogue, err := platform.PrettyJSON(d.catalogue(e))
 	if err != nil {
 		return nil, err
 	}
@@ -128,14 +110,4 @@ func (d Dialect) testMessage(code soke.Code) string {
 	}
 	said := d.NativeError(platform.Describe(&soke.Error{Code: code, NotSent: true}, call), call)
 	return requestID.ReplaceAllString(said.Message, "")
-}
-
-// encode writes JSON for people to read.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	err := encoder.Encode(v)
-	return b.Bytes(), err
 }

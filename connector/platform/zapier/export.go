@@ -5,7 +5,6 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/usesoke/soke-connector/actions"
@@ -16,29 +15,15 @@ import (
 //go:embed all:package
 var sources embed.FS
 
-// unreleased is the version in the sources, which an export replaces.
-const unreleased = `"version": "0.0.0"`
-
 // Export returns a Zapier Platform CLI app (platforms/zapier.md, 0). What the app does is in
 // package/; what its operations are called, ask and return is written from the catalogue, one file
 // an operation, as a person would.
 func (Dialect) Export(e platform.Export) (platform.Files, error) {
-	files := platform.Files{}
-	err := fs.WalkDir(sources, "package", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		content, err := sources.ReadFile(path)
-		files[strings.TrimPrefix(path, "package/")] = content
-		return err
-	})
+	files, err := e.Sources(sources)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		files[name] = bytes.Replace(files[name], []byte(unreleased), fmt.Appendf(nil, `"version": %q`, e.Version), 2)
-	}
-	if files["connector.json"], err = encode(map[string]string{"baseUrl": e.URL}); err != nil {
+	if files["connector.json"], err = platform.PrettyJSON(map[string]string{"baseUrl": e.URL}); err != nil {
 		return nil, err
 	}
 	if err := addCreates(files, e.Catalogue.Actions); err != nil {
@@ -121,7 +106,7 @@ func addTriggers(files platform.Files, all []triggers.Trigger) error {
 
 // addModule writes a file that calls the app's runtime with a description.
 func addModule(files platform.Files, path, require, function string, description any) error {
-	literal, err := encode(description)
+	literal, err := platform.PrettyJSON(description)
 	if err != nil {
 		return err
 	}
@@ -142,16 +127,6 @@ func list(keys []string) []byte {
 
 // key is an operation's key in the form that Zapier takes.
 func key(operation string) string { return strings.ReplaceAll(operation, "-", "_") }
-
-// encode writes JSON for people to read; it is JavaScript, too.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	err := encoder.Encode(v)
-	return b.Bytes(), err
-}
 
 // object returns a sample as Zapier shows it.
 func object(sample any) (o map[string]any, err error) {
