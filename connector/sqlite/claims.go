@@ -134,15 +134,15 @@ func (db *DB) ClaimWatch(ctx context.Context, id string, now time.Time, lease ti
 // ReleaseClaims makes every claimed watch due again: see scheduler.Store.
 func (db *DB) ReleaseClaims(ctx context.Context, now time.Time) error {
 	return db.write(ctx, "release claims", func(ctx context.Context, tx *sql.Tx) error {
-		_, err := db.writer.exec(ctx, tx, "UPDATE watches SET claimed = 0, lease = lease + 1, next_run_at = ? WHERE claimed = 1", now.UnixMilli())
+		_, err := db.writer.exec(ctx, tx, "UPDATE watches SET claimed = 0, lease = lease + 1, next_run_at = ?1, dated_at = ?1 WHERE claimed = 1", now.UnixMilli())
 		return err
 	})
 }
 
-// Misdated returns watches that have run after now: see scheduler.Store.
+// Misdated returns watches that were dated after now: see scheduler.Store.
 func (db *DB) Misdated(ctx context.Context, now time.Time, limit int) (all []triggers.Watch, err error) {
 	err = db.read(ctx, "find misdated watches", func(ctx context.Context, tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, "SELECT "+watchColumns+" FROM watches w WHERE w.last_run_at > ? AND w.claimed = 0 LIMIT ?", now.UnixMilli(), limit)
+		rows, err := tx.QueryContext(ctx, "SELECT "+watchColumns+" FROM watches w INDEXED BY watches_by_due WHERE w.next_run_at IS NOT NULL AND w.dated_at > ? AND w.claimed = 0 LIMIT ?", now.UnixMilli(), limit)
 		if err != nil {
 			return err
 		}
@@ -156,10 +156,9 @@ func (db *DB) Misdated(ctx context.Context, now time.Time, limit int) (all []tri
 func (db *DB) Redate(ctx context.Context, id string, due, now time.Time) error {
 	return db.write(ctx, "redate watch", func(ctx context.Context, tx *sql.Tx) error {
 		_, err := db.writer.exec(ctx, tx, `
-			UPDATE watches SET last_run_at = ?3, polled_at = min(polled_at, ?3),
-				due_at = CASE WHEN state = 'asleep' THEN NULL ELSE min(due_at, ?2) END,
-				next_run_at = CASE WHEN state = 'asleep' THEN NULL ELSE min(next_run_at, ?2) END
-			WHERE id = ?1 AND claimed = 0`, id, due.UnixMilli(), now.UnixMilli())
+			UPDATE watches SET dated_at = ?3, last_run_at = min(last_run_at, ?3), polled_at = min(polled_at, ?3),
+				due_at = min(due_at, ?2), next_run_at = min(next_run_at, ?2)
+			WHERE id = ?1 AND claimed = 0 AND state != 'asleep'`, id, due.UnixMilli(), now.UnixMilli())
 		return err
 	})
 }
@@ -290,7 +289,7 @@ func (db *DB) endClaim(ctx context.Context, tx *sql.Tx, s triggers.Settlement) e
 	}
 	result, err := db.writer.exec(ctx, tx, `
 		UPDATE watches SET state = ?1, failure = ?2, due_at = ?3, next_run_at = ?4, attempts = ?5, claimed = 0,
-			runs = runs + ?6, last_run_at = CASE WHEN ?6 THEN ?7 ELSE last_run_at END
+			runs = runs + ?6, last_run_at = CASE WHEN ?6 THEN ?7 ELSE last_run_at END, dated_at = ?7
 		WHERE id = ?8 AND lease = ?9 AND claimed = 1`,
 		string(s.State), failure, millis(s.DueAt), millis(s.NextRunAt), s.Attempts, ran, s.At.UnixMilli(), s.Claim.ID, s.Claim.Lease)
 	if err != nil {

@@ -31,19 +31,27 @@ func (db *DB) ConnectionID(ctx context.Context, key soke.Key) (string, error) {
 	var id string
 	err := db.read(ctx, "find connection", func(ctx context.Context, tx *sql.Tx) (err error) {
 		id, err = findConnection(ctx, tx, db.keyHash(key))
+		if errors.Is(err, triggers.ErrNoConnection) {
+			id, err = db.newConnectionID(ctx, tx, key)
+		}
 		return err
 	})
-	if errors.Is(err, triggers.ErrNoConnection) {
-		return db.newConnectionID(key), nil
-	}
 	return id, err
 }
 
 // newConnectionID derives an id from the key by a keyed hash, so that the ids of events do not
-// depend on when a connection was made.
-func (db *DB) newConnectionID(key soke.Key) string {
+// depend on when a connection was made. An id that another connection has, or had when it was
+// absorbed, is not given again: the ids of watches are made of it.
+func (db *DB) newConnectionID(ctx context.Context, tx *sql.Tx, key soke.Key) (string, error) {
 	hash := db.vault.Lookup("connection id", key.Reveal())
-	return "con_" + strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(hash[:16]))
+	first := "con_" + strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(hash[:16]))
+	for id, n := first, 1; ; id, n = fmt.Sprintf("%sx%d", first, n), n+1 {
+		var taken bool
+		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM connections WHERE id = ?1) OR EXISTS (SELECT 1 FROM absorbed WHERE id = ?1)", id).Scan(&taken)
+		if err != nil || !taken {
+			return id, err
+		}
+	}
 }
 
 func findConnection(ctx context.Context, tx *sql.Tx, keyHash []byte) (string, error) {
@@ -62,13 +70,8 @@ func (db *DB) makeConnection(ctx context.Context, tx *sql.Tx, key soke.Key, now 
 	if err == nil || !errors.Is(err, triggers.ErrNoConnection) {
 		return id, err
 	}
-	id = db.newConnectionID(key)
-	var taken bool
-	if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM connections WHERE id = ?)", id).Scan(&taken); err != nil {
+	if id, err = db.newConnectionID(ctx, tx, key); err != nil {
 		return "", err
-	}
-	if taken { // its first key has been rotated away and now comes back
-		id += "x" + triggers.Nonce(4)
 	}
 	sealed, err := db.vault.Seal([]byte(key.Reveal()), keyColumn.place(id))
 	if err != nil {
@@ -110,7 +113,7 @@ func (db *DB) Rotate(ctx context.Context, from, to soke.Key, now time.Time) (wat
 		case other == id:
 			return nil
 		default:
-			if err := db.absorb(ctx, tx, id, other); err != nil {
+			if err := db.absorb(ctx, tx, id, other, now); err != nil {
 				return err
 			}
 		}
@@ -159,59 +162,8 @@ func (db *DB) Recheck(ctx context.Context, key soke.Key, now time.Time) (found b
 }
 
 func (db *DB) recheck(ctx context.Context, tx *sql.Tx, id string, now time.Time) error {
-	_, err := db.writer.exec(ctx, tx, "UPDATE watches SET next_run_at = ? WHERE connection_id = ? AND state = 'paused' AND claimed = 0", now.UnixMilli(), id)
+	_, err := db.writer.exec(ctx, tx, "UPDATE watches SET next_run_at = ?1, dated_at = ?1 WHERE connection_id = ?2 AND state = 'paused' AND claimed = 0", now.UnixMilli(), id)
 	return err
-}
-
-// absorb moves everything of the connection other into the connection id, and drops other. Where
-// both watch the same, the watch of id goes on and knows what both knew.
-func (db *DB) absorb(ctx context.Context, tx *sql.Tx, id, other string) error {
-	pairs, err := twins(ctx, tx, id, other)
-	if err != nil {
-		return err
-	}
-	for _, p := range pairs {
-		for _, query := range []string{
-			// Subscriptions move to the feed of the watch that goes on; one that is missing moves along.
-			`UPDATE subscriptions SET feed_id = coalesce((SELECT k.id FROM feeds k JOIN feeds g ON g.trigger = k.trigger AND g.parameters = k.parameters
-				WHERE g.id = subscriptions.feed_id AND k.watch_id = ?1), feed_id), watch_id = ?1 WHERE watch_id = ?2`,
-			`UPDATE feeds SET watch_id = ?1 WHERE watch_id = ?2 AND NOT EXISTS
-				(SELECT 1 FROM feeds k WHERE k.watch_id = ?1 AND k.trigger = feeds.trigger AND k.parameters = feeds.parameters)`,
-			`INSERT INTO known (watch_id, fold, keyword, score, trend) SELECT ?1, fold, keyword, score, trend FROM known WHERE watch_id = ?2
-				ON CONFLICT DO NOTHING`,
-			`UPDATE watches SET feeds = (SELECT count(*) FROM feeds WHERE watch_id = ?1) WHERE id = ?1`,
-			`DELETE FROM watches WHERE id = ?2`,
-		} {
-			if _, err := db.writer.exec(ctx, tx, query, p.kept, p.gone); err != nil {
-				return err
-			}
-		}
-	}
-	for _, query := range []string{
-		"UPDATE watches SET connection_id = ?1 WHERE connection_id = ?2",
-		`DELETE FROM subscriptions WHERE connection_id = ?2 AND EXISTS (SELECT 1 FROM subscriptions s
-			WHERE s.connection_id = ?1 AND s.platform = subscriptions.platform AND s.target_hash = subscriptions.target_hash)`,
-		"UPDATE subscriptions SET connection_id = ?1 WHERE connection_id = ?2",
-		"DELETE FROM connections WHERE id = ?2",
-	} {
-		if _, err := db.writer.exec(ctx, tx, query, id, other); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// twin is a watch that two connections have.
-type twin struct{ kept, gone string }
-
-func twins(ctx context.Context, tx *sql.Tx, id, other string) ([]twin, error) {
-	rows, err := tx.QueryContext(ctx, `
-		SELECT a.id, b.id FROM watches a JOIN watches b USING (account_id, research, schedule, timezone)
-		WHERE a.connection_id = ? AND b.connection_id = ?`, id, other)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, func(scan func(...any) error) (p twin, err error) { return p, scan(&p.kept, &p.gone) })
 }
 
 // collect reads all rows and closes them.

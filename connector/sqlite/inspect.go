@@ -186,8 +186,8 @@ func (db *DB) Replay(ctx context.Context, id string, since, now time.Time) (coun
 		}
 		for _, old := range ids {
 			if _, err := db.writer.exec(ctx, tx, `
-				INSERT INTO deliveries (id, subscription_id, kind, watch_id, run_id, feed_id, first_event, last_event, state, created_at)
-				SELECT ?, subscription_id, kind, watch_id, run_id, feed_id, first_event, last_event, 'pending', ? FROM deliveries WHERE id = ?`,
+				INSERT INTO deliveries (id, subscription_id, kind, watch_id, run_id, feed_id, first_event, last_event, body, state, created_at)
+				SELECT ?, subscription_id, kind, watch_id, run_id, feed_id, first_event, last_event, body, 'pending', ? FROM deliveries WHERE id = ?`,
 				triggers.DeliveryID(id, "replay of "+old+" at "+now.Format(time.RFC3339Nano)), now.UnixMilli(), old); err != nil {
 				return err
 			}

@@ -70,6 +70,10 @@ func (db *DB) subscribers(ctx context.Context, tx *sql.Tx, query, of string) ([]
 	return collect(rows, func(scan func(...any) error) (id string, err error) { return id, scan(&id) })
 }
 
+// longestWait is beyond the longest wait for an attempt (delivery.MaxRetryAfter). An attempt that is
+// further away was dated by a clock that has been set back, and is due.
+const longestWait = 25 * time.Hour
+
 // DueDeliveries returns the heads of the queues that are due: see delivery.Store.
 func (db *DB) DueDeliveries(ctx context.Context, now time.Time, limit int, busy, held []string) (due []triggers.DueDelivery, next time.Time, err error) {
 	subscriptions, err := json.Marshal(append([]string{}, busy...))
@@ -83,9 +87,11 @@ func (db *DB) DueDeliveries(ctx context.Context, now time.Time, limit int, busy,
 	err = db.read(ctx, "find due deliveries", func(ctx context.Context, tx *sql.Tx) error {
 		due, next = nil, time.Time{}
 		rows, err := tx.QueryContext(ctx, `
-			SELECT id, next_attempt_at FROM subscriptions WHERE next_attempt_at IS NOT NULL
-			AND id NOT IN (SELECT value FROM json_each(?)) AND host NOT IN (SELECT value FROM json_each(?))
-			ORDER BY next_attempt_at LIMIT ?`, string(subscriptions), string(hosts), limit)
+			SELECT id, at FROM (
+				SELECT id, host, next_attempt_at AS at FROM subscriptions WHERE next_attempt_at <= ?4
+				UNION ALL SELECT id, host, 0 FROM subscriptions WHERE next_attempt_at > ?4)
+			WHERE id NOT IN (SELECT value FROM json_each(?1)) AND host NOT IN (SELECT value FROM json_each(?2))
+			ORDER BY at LIMIT ?3`, string(subscriptions), string(hosts), limit, now.Add(longestWait).UnixMilli())
 		if err != nil {
 			return err
 		}
@@ -153,9 +159,11 @@ func (db *DB) head(ctx context.Context, tx *sql.Tx, id string, now time.Time) (d
 	switch d.Delivery.Kind {
 	case triggers.DeliverPaused:
 		d.Delivery.Failure = triggers.DecodeFailure(body.String)
-	case triggers.DeliverTest:
-		err = json.Unmarshal([]byte(body.String), &d.Delivery.Events)
 	default:
+		if body.Valid {
+			err = json.Unmarshal([]byte(body.String), &d.Delivery.Events)
+			break
+		}
 		d.Delivery.Events, err = readBodies(ctx, tx, feed, first.Int64, last.Int64)
 	}
 	return d, err

@@ -97,13 +97,18 @@ func (db *DB) SubscribeTest(ctx context.Context, t triggers.Testing) (out trigge
 		if err != nil {
 			return err
 		}
-		if _, err := db.writer.exec(ctx, tx, `
+		result, err := db.writer.exec(ctx, tx, `
 			INSERT INTO deliveries (id, subscription_id, kind, watch_id, run_id, feed_id, body, state, created_at)
-			VALUES (?, ?, 'test', ?, '', ?, ?, 'pending', ?)`,
-			triggers.DeliveryID(out.ID, "test "+out.Token), out.ID, watchID, feedID, string(body), t.Now.UnixMilli()); err != nil {
+			VALUES (?, ?, 'test', ?, '', ?, ?, 'pending', ?) ON CONFLICT DO NOTHING`,
+			triggers.DeliveryID(out.ID, fmt.Sprint("test ", t.Now.UnixNano())), out.ID, watchID, feedID, string(body), t.Now.UnixMilli())
+		if err != nil {
 			return err
 		}
-		out.Undelivered++
+		added, err := result.RowsAffected()
+		if err != nil {
+			return err
+		}
+		out.Undelivered += int(added)
 		return db.wakeSubscription(ctx, tx, out.ID, t.Now)
 	})
 	if err != nil {
@@ -129,9 +134,10 @@ func readNewest(ctx context.Context, tx *sql.Tx, feed string, limit int) ([]json
 func (db *DB) subscribe(ctx context.Context, tx *sql.Tx, connection string, s triggers.Subscribing, watchID, feedID string, until time.Time) (out triggers.Subscribed, err error) {
 	hash := db.targetHash(s.Target)
 	var id, state string
+	var lasting bool
 	var sealed []byte
-	err = tx.QueryRowContext(ctx, "SELECT id, state, token FROM subscriptions WHERE connection_id = ? AND platform = ? AND target_hash = ?",
-		connection, s.Platform, hash).Scan(&id, &state, &sealed)
+	err = tx.QueryRowContext(ctx, "SELECT id, state, test_until IS NULL, token FROM subscriptions WHERE connection_id = ? AND platform = ? AND target_hash = ?",
+		connection, s.Platform, hash).Scan(&id, &state, &lasting, &sealed)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		out.New = true
@@ -146,7 +152,13 @@ func (db *DB) subscribe(ctx context.Context, tx *sql.Tx, connection string, s tr
 			return out, err
 		}
 		out.Token, out.New = string(token), state == string(triggers.Ended)
-		if err := db.renewSubscription(ctx, tx, id, s, watchID, feedID, until); err != nil {
+		// A test on the target of a lasting subscription is one delivery more; it ends nothing.
+		if out.New || !lasting || until.IsZero() {
+			if err := db.replaceInput(ctx, tx, id, s, watchID, feedID, until); err != nil {
+				return out, err
+			}
+		}
+		if err := db.resume(ctx, tx, id, s.Now); err != nil {
 			return out, err
 		}
 	}
@@ -171,16 +183,22 @@ func (db *DB) insertSubscription(ctx context.Context, tx *sql.Tx, connection str
 	return id, token, err
 }
 
-// renewSubscription replaces the input, and starts what waits at once: whoever subscribes again
-// says that the target is there.
-func (db *DB) renewSubscription(ctx context.Context, tx *sql.Tx, id string, s triggers.Subscribing, watchID, feedID string, until time.Time) error {
+// replaceInput gives a subscription that there is a new input.
+func (db *DB) replaceInput(ctx context.Context, tx *sql.Tx, id string, s triggers.Subscribing, watchID, feedID string, until time.Time) error {
+	_, err := db.writer.exec(ctx, tx, "UPDATE subscriptions SET watch_id = ?, feed_id = ?, trigger = ?, test_until = ? WHERE id = ?",
+		watchID, feedID, s.Trigger.Key, millis(until), id)
+	return err
+}
+
+// resume starts what waits at once: whoever subscribes again says that the target is there.
+func (db *DB) resume(ctx context.Context, tx *sql.Tx, id string, now time.Time) error {
 	if _, err := db.writer.exec(ctx, tx, "UPDATE deliveries SET failures = 0, failing_since = NULL WHERE subscription_id = ? AND state = 'pending'", id); err != nil {
 		return err
 	}
 	_, err := db.writer.exec(ctx, tx, `
-		UPDATE subscriptions SET watch_id = ?2, feed_id = ?3, trigger = ?4, state = 'active', reason = '', ended_at = NULL, test_until = ?5,
-			next_attempt_at = CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE subscription_id = ?1 AND state = 'pending') THEN ?6 END
-		WHERE id = ?1`, id, watchID, feedID, s.Trigger.Key, millis(until), s.Now.UnixMilli())
+		UPDATE subscriptions SET state = 'active', reason = '', ended_at = NULL,
+			next_attempt_at = CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE subscription_id = ?1 AND state = 'pending') THEN ?2 END
+		WHERE id = ?1`, id, now.UnixMilli())
 	return err
 }
 

@@ -148,9 +148,16 @@ func (db *DB) makeWatch(ctx context.Context, tx *sql.Tx, connection string, o tr
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		id := triggers.WatchID(connection, o.AccountID, o.Research, o.Schedule)
+		var taken bool
+		if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM watches WHERE id = ?)", id).Scan(&taken); err != nil {
+			return w, false, err
+		}
+		if taken { // it has moved to another connection when keys were rotated
+			id += "x" + triggers.Nonce(4)
+		}
 		_, err = db.writer.exec(ctx, tx, `
-			INSERT INTO watches (id, connection_id, account_id, research, schedule, timezone, state, due_at, next_run_at, polled_at, created_at)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'active', ?7, ?7, ?7, ?7)`,
+			INSERT INTO watches (id, connection_id, account_id, research, schedule, timezone, state, due_at, next_run_at, dated_at, polled_at, created_at)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'active', ?7, ?7, ?7, ?7, ?7)`,
 			id, connection, o.AccountID, string(o.Research), o.Schedule.Expression(), o.Schedule.Timezone(), now)
 		due = true
 	case err != nil:
@@ -159,7 +166,7 @@ func (db *DB) makeWatch(ctx context.Context, tx *sql.Tx, connection string, o tr
 		// What it slept through is not made up for: one run is due now. It wakes into what it was.
 		_, err = db.writer.exec(ctx, tx, `
 			UPDATE watches SET state = CASE WHEN failure IS NULL THEN 'active' ELSE 'paused' END,
-			due_at = ?2, next_run_at = ?2, polled_at = ?2, attempts = 0 WHERE id = ?1`, w.ID, now)
+			due_at = ?2, next_run_at = ?2, dated_at = ?2, polled_at = ?2, attempts = 0 WHERE id = ?1`, w.ID, now)
 		due = true
 	default:
 		_, err = db.writer.exec(ctx, tx, "UPDATE watches SET polled_at = max(polled_at, ?) WHERE id = ?", now, w.ID)
@@ -281,7 +288,7 @@ func (db *DB) Uses(ctx context.Context, key soke.Key, o triggers.Opening) (uses 
 // TryAgain makes a watch that has never succeeded due at once: somebody waits for its first result.
 func (db *DB) TryAgain(ctx context.Context, watchID string, now time.Time) error {
 	return db.write(ctx, "try a watch again", func(ctx context.Context, tx *sql.Tx) error {
-		_, err := db.writer.exec(ctx, tx, "UPDATE watches SET next_run_at = ? WHERE id = ? AND runs = 0 AND claimed = 0 AND state = 'active'", now.UnixMilli(), watchID)
+		_, err := db.writer.exec(ctx, tx, "UPDATE watches SET next_run_at = ?1, dated_at = ?1 WHERE id = ?2 AND runs = 0 AND claimed = 0 AND state = 'active'", now.UnixMilli(), watchID)
 		return err
 	})
 }

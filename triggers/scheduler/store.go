@@ -35,7 +35,8 @@ type Store interface {
 	Knowledge(ctx context.Context, watchID string, folds []string) (triggers.Knowledge, error)
 	// Settle ends a claim. It fails with ErrLost or ErrStale, and then keeps nothing.
 	Settle(ctx context.Context, s triggers.Settlement) error
-	// Misdated returns watches that have run, as they say, after now: the clock was ahead then.
+	// Misdated returns free watches that were made, settled or woken, as they say, after now: the
+	// clock was ahead then. Those asleep are not due and are left out.
 	Misdated(ctx context.Context, now time.Time, limit int) ([]triggers.Watch, error)
 	// Redate gives a free watch that is misdated a new due time.
 	Redate(ctx context.Context, id string, due, now time.Time) error

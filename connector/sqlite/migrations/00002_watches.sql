@@ -16,6 +16,12 @@ CREATE TABLE connections (
     next_due_at    INTEGER
 ) STRICT;
 
+-- The ids of connections that a rotation has made part of another one. Their watches have ids made
+-- of them, so that they are not given again.
+CREATE TABLE absorbed (
+    id TEXT NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
 CREATE INDEX connections_by_due ON connections (next_due_at) WHERE next_due_at IS NOT NULL;
 
 CREATE TABLE watches (
@@ -29,6 +35,7 @@ CREATE TABLE watches (
     failure       TEXT,    -- why it is paused, or why its latest run failed
     due_at        INTEGER, -- the due time that the next run stands for
     next_run_at   INTEGER, -- when the scheduler looks at it next; the lease's end while claimed
+    dated_at      INTEGER NOT NULL DEFAULT 0, -- what the clock said when next_run_at was computed
     lease         INTEGER NOT NULL DEFAULT 0, -- counts claims, so that a claim that is over is known
     claimed       INTEGER NOT NULL DEFAULT 0 CHECK (claimed IN (0, 1)),
     attempts      INTEGER NOT NULL DEFAULT 0,
@@ -180,8 +187,8 @@ CREATE INDEX subscriptions_by_feed ON subscriptions (feed_id) WHERE state != 'en
 CREATE INDEX subscriptions_by_watch ON subscriptions (watch_id) WHERE state != 'ended';
 CREATE INDEX subscriptions_by_due ON subscriptions (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
--- The outbox. A delivery of events names them by the first and last of them; one of another kind
--- has a body of its own.
+-- The outbox. A delivery of events names them by the first and last of them; one of another kind, or
+-- of a feed that is no more, has a body of its own.
 CREATE TABLE deliveries (
     seq             INTEGER PRIMARY KEY AUTOINCREMENT,
     id              TEXT    NOT NULL UNIQUE,

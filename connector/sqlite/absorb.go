@@ -1,0 +1,92 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// absorb moves everything of the connection other into the connection id, and drops other. Where
+// both watch the same, the watch of id goes on and knows what both knew; where both push to the
+// same target, one subscription goes on with what waits in both.
+func (db *DB) absorb(ctx context.Context, tx *sql.Tx, id, other string, now time.Time) error {
+	pairs, err := twins(ctx, tx, id, other)
+	if err != nil {
+		return err
+	}
+	for _, p := range pairs {
+		for _, query := range mergeWatches {
+			if _, err := db.writer.exec(ctx, tx, query, p.kept, p.gone, now.UnixMilli()); err != nil {
+				return err
+			}
+		}
+	}
+	for _, query := range mergeConnections {
+		if _, err := db.writer.exec(ctx, tx, query, id, other, now.UnixMilli()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mergeWatches merges the watch ?2 into ?1 at ?3.
+var mergeWatches = []string{
+	// The events of a feed that both have go with the watch, so what was to be told of them is
+	// written down first.
+	`UPDATE deliveries SET body = (SELECT '[' || group_concat(body, ',' ORDER BY seq) || ']' FROM events
+			WHERE feed_id = deliveries.feed_id AND seq BETWEEN first_event AND last_event)
+		WHERE kind = 'events' AND body IS NULL AND feed_id IN (SELECT g.id FROM feeds g
+			JOIN feeds k ON k.trigger = g.trigger AND k.parameters = g.parameters WHERE g.watch_id = ?2 AND k.watch_id = ?1)`,
+	// Subscriptions move to the feed of the watch that goes on; one that is missing moves along.
+	`UPDATE subscriptions SET feed_id = coalesce((SELECT k.id FROM feeds k JOIN feeds g ON g.trigger = k.trigger AND g.parameters = k.parameters
+		WHERE g.id = subscriptions.feed_id AND k.watch_id = ?1), feed_id), watch_id = ?1 WHERE watch_id = ?2`,
+	`UPDATE feeds SET watch_id = ?1 WHERE watch_id = ?2 AND NOT EXISTS
+		(SELECT 1 FROM feeds k WHERE k.watch_id = ?1 AND k.trigger = feeds.trigger AND k.parameters = feeds.parameters)`,
+	`INSERT INTO known (watch_id, fold, keyword, score, trend) SELECT ?1, fold, keyword, score, trend FROM known WHERE watch_id = ?2
+		ON CONFLICT DO NOTHING`,
+	// A first run is a baseline and is not pushed: one that the other watch has had is not repeated.
+	`INSERT INTO results (watch_id, run_id, due_at, at, keywords) SELECT ?1, run_id, due_at, at, keywords FROM results WHERE watch_id = ?2
+		ON CONFLICT DO NOTHING`,
+	`UPDATE watches SET feeds = (SELECT count(*) FROM feeds WHERE watch_id = ?1),
+			runs = max(runs, (SELECT runs FROM watches WHERE id = ?2)),
+			polled_at = max(polled_at, (SELECT polled_at FROM watches WHERE id = ?2))
+		WHERE id = ?1`,
+	`UPDATE watches SET state = CASE WHEN failure IS NULL THEN 'active' ELSE 'paused' END, due_at = ?3, next_run_at = ?3, dated_at = ?3, attempts = 0
+		WHERE id = ?1 AND state = 'asleep' AND (SELECT state FROM watches WHERE id = ?2) != 'asleep'`,
+	`DELETE FROM watches WHERE id = ?2`,
+}
+
+// mergeConnections merges the connection ?2 into ?1 at ?3, when they have no watch in common.
+var mergeConnections = []string{
+	`UPDATE watches SET connection_id = ?1 WHERE connection_id = ?2`,
+	// Of two subscriptions with one target that of ?1 goes on, unless only the other one is alive.
+	`DELETE FROM subscriptions WHERE connection_id = ?1 AND (state = 'ended' OR test_until IS NOT NULL) AND EXISTS (SELECT 1 FROM subscriptions o
+		WHERE o.connection_id = ?2 AND o.platform = subscriptions.platform AND o.target_hash = subscriptions.target_hash AND o.state != 'ended' AND o.test_until IS NULL)`,
+	`UPDATE deliveries SET subscription_id = (SELECT k.id FROM subscriptions k JOIN subscriptions o USING (platform, target_hash)
+			WHERE k.connection_id = ?1 AND o.id = deliveries.subscription_id)
+		WHERE state = 'pending' AND subscription_id IN (SELECT o.id FROM subscriptions o JOIN subscriptions k USING (platform, target_hash)
+			WHERE o.connection_id = ?2 AND k.connection_id = ?1 AND k.state != 'ended')`,
+	// The other one's target answers, so what has been paused goes on.
+	`UPDATE subscriptions SET state = 'active', reason = '' WHERE connection_id = ?1 AND state = 'paused' AND EXISTS (SELECT 1 FROM subscriptions o
+		WHERE o.connection_id = ?2 AND o.platform = subscriptions.platform AND o.target_hash = subscriptions.target_hash AND o.state = 'active')`,
+	`DELETE FROM subscriptions WHERE connection_id = ?2 AND EXISTS (SELECT 1 FROM subscriptions k
+		WHERE k.connection_id = ?1 AND k.platform = subscriptions.platform AND k.target_hash = subscriptions.target_hash)`,
+	`UPDATE subscriptions SET connection_id = ?1 WHERE connection_id = ?2`,
+	`UPDATE subscriptions SET next_attempt_at = ?3 WHERE connection_id = ?1 AND state = 'active' AND next_attempt_at IS NULL
+		AND EXISTS (SELECT 1 FROM deliveries WHERE subscription_id = subscriptions.id AND state = 'pending')`,
+	`INSERT INTO absorbed (id) VALUES (?2)`,
+	`DELETE FROM connections WHERE id = ?2`,
+}
+
+// twin is a watch that two connections have.
+type twin struct{ kept, gone string }
+
+func twins(ctx context.Context, tx *sql.Tx, id, other string) ([]twin, error) {
+	rows, err := tx.QueryContext(ctx, `
+		SELECT a.id, b.id FROM watches a JOIN watches b USING (account_id, research, schedule, timezone)
+		WHERE a.connection_id = ? AND b.connection_id = ?`, id, other)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(scan func(...any) error) (p twin, err error) { return p, scan(&p.kept, &p.gone) })
+}
