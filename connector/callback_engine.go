@@ -65,7 +65,7 @@ func newCallbackEngine(c Callbacks, s *Server) *callbackEngine {
 
 // run works until ctx ends. What has begun goes on; drain waits for it.
 func (e *callbackEngine) run(ctx context.Context) error {
-	return e.Loop.Run(ctx, e.round, func(err error) {
+	return e.Run(ctx, e.round, func(err error) {
 		e.logger.WarnContext(ctx, "due callbacks could not be read", "cause", err.Error())
 	})
 }

@@ -86,23 +86,19 @@ func (db *DB) DueDeliveries(ctx context.Context, now time.Time, limit int, busy,
 	}
 	err = db.read(ctx, "find due deliveries", func(ctx context.Context, tx *sql.Tx) error {
 		due, next = nil, time.Time{}
-		rows, err := tx.QueryContext(ctx, `
-			SELECT id, at FROM (
-				SELECT id, host, next_attempt_at AS at FROM subscriptions WHERE next_attempt_at <= ?4
-				UNION ALL SELECT id, host, 0 FROM subscriptions WHERE next_attempt_at > ?4)
-			WHERE id NOT IN (SELECT value FROM json_each(?1)) AND host NOT IN (SELECT value FROM json_each(?2))
-			ORDER BY at LIMIT ?3`, string(subscriptions), string(hosts), limit, now.Add(longestWait).UnixMilli())
+		far := now.Add(longestWait).UnixMilli()
+		turns, err := nextTurns(ctx, tx, "next_attempt_at > ?", far, string(subscriptions), string(hosts), limit)
 		if err != nil {
 			return err
 		}
-		type turn struct {
-			id string
-			at int64
+		for i := range turns {
+			turns[i].at = now.UnixMilli()
 		}
-		turns, err := collect(rows, func(scan func(...any) error) (t turn, err error) { return t, scan(&t.id, &t.at) })
+		dated, err := nextTurns(ctx, tx, "next_attempt_at <= ?", far, string(subscriptions), string(hosts), limit-len(turns))
 		if err != nil {
 			return err
 		}
+		turns = append(turns, dated...)
 		for _, t := range turns {
 			if t.at > now.UnixMilli() {
 				next = moment(t.at)
@@ -123,6 +119,24 @@ func (db *DB) DueDeliveries(ctx context.Context, now time.Time, limit int, busy,
 		return nil, time.Time{}, fmt.Errorf("finding due deliveries: %w", err)
 	}
 	return due, next, nil
+}
+
+// turn is a subscription and when its next attempt is due.
+type turn struct {
+	id string
+	at int64
+}
+
+// nextTurns returns the subscriptions that are next, but for those that are busy and hosts that are
+// held.
+func nextTurns(ctx context.Context, tx *sql.Tx, condition string, at int64, busy, held string, limit int) ([]turn, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT id, next_attempt_at FROM subscriptions WHERE "+condition+`
+		AND id NOT IN (SELECT value FROM json_each(?)) AND host NOT IN (SELECT value FROM json_each(?))
+		ORDER BY next_attempt_at LIMIT ?`, at, busy, held, limit)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(scan func(...any) error) (t turn, err error) { return t, scan(&t.id, &t.at) })
 }
 
 // head reads the oldest waiting delivery of a subscription, with everything to make an attempt.

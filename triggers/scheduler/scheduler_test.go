@@ -29,6 +29,7 @@ type house struct {
 	box       *sandbox.Server
 	db        *sqlite.DB
 	scheduler *scheduler.Scheduler
+	close     func()
 
 	mu  sync.Mutex
 	now time.Time
@@ -52,7 +53,7 @@ func build(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	h.close = sync.OnceFunc(func() {
 		if err := h.scheduler.Drain(context.Background()); err != nil {
 			t.Errorf("draining: %v", err)
 		}
@@ -62,6 +63,7 @@ func build(t *testing.T) *house {
 			t.Errorf("closing: %v", err)
 		}
 	})
+	t.Cleanup(h.close)
 	return h
 }
 

@@ -152,24 +152,35 @@ var claims = []promise{
 		h.expect("events", h.newest(w.Feed.ID), "[grinder]")
 		h.expect("reports", len(h.newest(late.Feed.ID)), 1)
 	}},
-	{"watches that ran in the future are found and given new due times", func(h *House) {
-		w := h.Open("a", "new-keyword", "espresso").Watch
+	{"watches that were dated in the future are found and given new due times", func(h *House) {
+		ran := h.Open("a", "new-keyword", "ran").Watch.ID
+		failed := h.Open("a", "new-keyword", "failed").Watch.ID
+		asleep := h.Open("a", "new-keyword", "asleep").Watch.ID
+		before := h.Open("a", "new-keyword", "before").Watch.ID
+		h.Research(before, Words("grinder")...)
 		h.Pass(1000 * time.Hour)
-		h.Research(w.ID, Words("grinder")...)
+		made := h.Open("b", "new-keyword", "made").Watch.ID
+		h.Research(ran, Words("grinder")...)
+		h.must(h.Settle(h.Context(), h.rest(h.Claim(failed))))
+		h.must(h.Settle(h.Context(), triggers.Settlement{Claim: h.Claim(asleep), State: triggers.Asleep, At: h.Clock()}))
 		h.Pass(-1001 * time.Hour)
 		all, err := h.Misdated(h.Context(), h.Clock(), 10)
 		h.must(err)
-		if len(all) != 1 || all[0].ID != w.ID {
-			h.Fatalf("%d watches are misdated", len(all))
+		found := map[string]bool{}
+		due := h.Clock().Add(30 * time.Minute)
+		for _, w := range all {
+			found[w.ID] = true
+			h.must(h.Redate(h.Context(), w.ID, due, h.Clock()))
 		}
-		due := h.Clock().Add(time.Hour)
-		h.must(h.Redate(h.Context(), w.ID, due, h.Clock()))
-		h.expect("due", h.watch(w.ID).DueAt, due)
+		h.expect("found", line(len(found), found[made], found[ran], found[failed]), "3 true true true")
+		for id := range found {
+			h.expect("due and looked at", line(h.watch(id).DueAt, h.watch(id).NextRunAt), line(due, due))
+		}
 		all, err = h.Misdated(h.Context(), h.Clock(), 10)
 		h.must(err)
 		h.expect("misdated afterwards", len(all), 0)
 		h.Pass(time.Hour)
-		h.Claim(w.ID)
+		h.Claim(made)
 	}},
 }
 

@@ -117,6 +117,13 @@ var outbox = []promise{
 		h.expect("due", len(h.due()), 0)
 		h.expect("state", h.subscription("a", s.ID).State, triggers.Ended)
 	}},
+	{"an attempt that a clock a year ahead has put off is due when the clock is right again", func(h *House) {
+		h.Queue("a", "https://example.com/1", 1)
+		h.Pass(8760 * time.Hour)
+		h.failed(h.one(), triggers.Active, h.Clock().Add(time.Hour))
+		h.Pass(-8760 * time.Hour)
+		h.one()
+	}},
 	{"an attempt that began before a run leaves the run's delivery due", func(h *House) {
 		s := h.Queue("a", "https://example.com/1", 1)
 		d := h.one()
