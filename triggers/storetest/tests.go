@@ -16,16 +16,16 @@ func (h *House) testing(user, topic, target string) triggers.Testing {
 	}
 }
 
-func (h *House) test(topic, target string) triggers.Subscribed {
+func (h *House) test(topic string) triggers.Subscribed {
 	h.Helper()
-	s, err := h.SubscribeTest(h.Context(), h.testing("a", topic, target))
+	s, err := h.SubscribeTest(h.Context(), h.testing("a", topic, "https://example.com/1"))
 	h.must(err)
 	return s
 }
 
 var tests = []promise{
 	{"a test shows the sample at once and makes no watch", func(h *House) {
-		s := h.test("espresso", "https://example.com/1")
+		s := h.test("espresso")
 		h.expect("new and undelivered", line(s.New, s.Undelivered, s.TestUntil), line(true, 1, h.Clock().Add(150*time.Second)))
 		d := h.one()
 		h.expect("delivery", line(d.Delivery.Kind, h.told(d.Delivery.Events)), "test [sample one sample two]")
@@ -40,29 +40,29 @@ var tests = []promise{
 		w := h.Open("a", "new-keyword", "espresso").Watch.ID
 		h.Research(w, Words("grinder")...)
 		h.Research(w, Words("kettle", "cup")...)
-		h.test("espresso", "https://example.com/1")
+		h.test("espresso")
 		h.expect("delivery", h.told(h.one().Delivery.Events), "[kettle cup]")
 	}},
 	{"a test can be made again on the same target", func(h *House) {
-		first := h.test("espresso", "https://example.com/1")
+		first := h.test("espresso")
 		d := h.one()
 		h.must(h.SettleAttempt(h.Context(), triggers.Attempt{Delivery: d, At: h.Clock(), Outcome: "200", Status: 200, Delivered: true, State: triggers.Ended, Attempts: 1}))
 		h.Pass(time.Minute)
-		again := h.test("espresso", "https://example.com/1")
+		again := h.test("espresso")
 		h.expect("new, the same and undelivered", line(again.New, again.ID == first.ID, again.Undelivered), "true true 1")
 		if next := h.one(); next.Delivery.ID == d.Delivery.ID {
 			h.Error("the second test has the id of the first, which receivers drop")
 		}
 	}},
 	{"a test that is asked for twice at once is delivered", func(h *House) {
-		h.test("espresso", "https://example.com/1")
-		h.test("espresso", "https://example.com/1")
+		h.test("espresso")
+		h.test("espresso")
 		h.expect("due", len(h.due()), 1)
 	}},
 	{"a test gets no events of runs and hears of no pause", func(h *House) {
 		w := h.Open("a", "new-keyword", "espresso").Watch.ID
 		h.Research(w, Words("grinder")...)
-		s := h.test("espresso", "https://example.com/1")
+		s := h.test("espresso")
 		h.Research(w, Words("kettle")...)
 		pause := h.rest(h.Claim(w))
 		pause.State, pause.TellPaused, pause.Failure = triggers.Paused, true, &triggers.Failure{Code: "FORBIDDEN"}
@@ -70,7 +70,7 @@ var tests = []promise{
 		h.expect("undelivered", h.subscription("a", s.ID).Undelivered, 1)
 	}},
 	{"a real subscribe on the target of a test makes it real", func(h *House) {
-		s := h.test("espresso", "https://example.com/1")
+		s := h.test("espresso")
 		again := h.subscribe("a", "new-keyword", "espresso", "https://example.com/1")
 		h.expect("the same, for good", line(again.ID == s.ID, again.TestUntil.IsZero()), "true true")
 		h.Research(again.WatchID)
@@ -79,7 +79,7 @@ var tests = []promise{
 	}},
 	{"a test on the target of a real subscription takes nothing from it", func(h *House) {
 		s := h.Queue("a", "https://example.com/1", 1)
-		h.test("tea", "https://example.com/1")
+		h.test("tea")
 		got := h.subscription("a", s.ID)
 		h.expect("still real, of its watch, with both", line(got.TestUntil.IsZero(), got.WatchID == s.WatchID, got.Undelivered), "true true 2")
 		h.delivered(h.one())
