@@ -153,12 +153,12 @@ func (db *DB) Misdated(ctx context.Context, now time.Time, limit int) (all []tri
 }
 
 // Redate gives a misdated watch a new due time: see scheduler.Store.
-func (db *DB) Redate(ctx context.Context, id string, due, now time.Time) error {
+func (db *DB) Redate(ctx context.Context, id string, due, look, now time.Time) error {
 	return db.write(ctx, "redate watch", func(ctx context.Context, tx *sql.Tx) error {
 		_, err := db.writer.exec(ctx, tx, `
 			UPDATE watches SET dated_at = ?3, last_run_at = min(last_run_at, ?3), polled_at = min(polled_at, ?3),
-				due_at = min(due_at, ?2), next_run_at = min(next_run_at, ?2)
-			WHERE id = ?1 AND claimed = 0 AND state != 'asleep'`, id, due.UnixMilli(), now.UnixMilli())
+				due_at = min(due_at, ?2), next_run_at = min(next_run_at, ?4)
+			WHERE id = ?1 AND claimed = 0 AND state != 'asleep'`, id, due.UnixMilli(), now.UnixMilli(), look.UnixMilli())
 		return err
 	})
 }

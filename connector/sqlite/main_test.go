@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -16,7 +17,10 @@ import (
 // names, says what came of it and ends.
 const openVariable = "SOKE_TEST_OPEN"
 
+// TestMain keeps the property tests, each of whose checks opens databases, to what CI has time for;
+// -rapid.checks asks for more.
 func TestMain(m *testing.M) {
+	_ = flag.Set("rapid.checks", "12")
 	if path := os.Getenv(openVariable); path != "" {
 		db, err := Open(context.Background(), Options{Path: path})
 		if err != nil {

@@ -31,8 +31,8 @@ func allowanceOf(l soke.Limits, now time.Time) (a allowance, ok bool) {
 
 func (a allowance) over(now time.Time) bool { return !a.reset.After(now) }
 
-// allows reports whether one more run may begin while so many are on their way.
-func (a allowance) allows(running int) bool { return a.remaining-running > a.limit/reserve }
+// room is how many more runs may begin while so many are on their way.
+func (a allowance) room(running int) int { return a.remaining - running - a.limit/reserve }
 
 // learn keeps what Soke said of a connection's rate limit. Answers of one minute may come in any
 // order; the least that was left is the newest.

@@ -3,6 +3,8 @@ package scheduler
 import (
 	"context"
 	"time"
+
+	"github.com/usesoke/soke-connector/triggers"
 )
 
 // setBack is from how far on a clock that reads an earlier time counts as set back.
@@ -25,10 +27,11 @@ func (s *Scheduler) mendDates(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.latest = now
 	if due {
 		clear(s.room) // what Soke said of a minute belongs to the other clock
+		s.latest = now
 	}
+	s.latest = latest(s.latest, now)
 	return nil
 }
 
@@ -39,7 +42,15 @@ func (s *Scheduler) mendAll(ctx context.Context, now time.Time) error {
 			return err
 		}
 		for _, w := range misdated {
-			if err := s.Store.Redate(ctx, w.ID, w.Schedule.Next(now, w.ID), now); err != nil {
+			due := w.Schedule.Next(now, w.ID)
+			look := due
+			switch {
+			case w.State == triggers.Paused:
+				look = now // a probe costs nothing
+			case w.Runs == 0:
+				due, look = now, now // somebody waits for the first result
+			}
+			if err := s.Store.Redate(ctx, w.ID, due, look, now); err != nil {
 				return err
 			}
 		}

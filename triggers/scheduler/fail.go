@@ -9,11 +9,13 @@ import (
 	"github.com/usesoke/soke-connector/triggers"
 )
 
-// fail settles a claim whose research failed, and returns the failure.
-func (s *Scheduler) fail(ctx context.Context, c triggers.Claim, cause error) error {
+// fail settles a claim whose research failed, and returns the failure. before is what has to be
+// recorded of the time before.
+func (s *Scheduler) fail(ctx context.Context, c triggers.Claim, cause error, before []triggers.Occurrence) error {
 	now := s.Now()
 	failure := triggers.FailureOf(cause, now)
 	settlement := s.afterFailure(c, failure, now)
+	settlement.Occurred = append(before, settlement.Occurred...)
 	s.Logger.InfoContext(ctx, "run failed", "watch", c.ID, "code", string(failure.Code), "state", string(settlement.State), "next", settlement.NextRunAt)
 	s.Observe(Observation{Outcome: triggers.Failed, Lag: now.Sub(c.DueAt)})
 	if err := s.settle(ctx, settlement); err != nil {
@@ -26,7 +28,9 @@ func (s *Scheduler) fail(ctx context.Context, c triggers.Claim, cause error) err
 // tries again within its interval if the failure may pass, and else waits for its next due time.
 func (s *Scheduler) afterFailure(c triggers.Claim, failure *triggers.Failure, now time.Time) triggers.Settlement {
 	if c.State == triggers.Paused {
-		return stillPaused(c, failure, now)
+		out := stillPaused(c, failure, now)
+		out.DueAt = c.Schedule.Next(now, c.ID) // what was due until now is recorded as skipped
+		return out
 	}
 	out := triggers.Settlement{Claim: c, At: now, State: triggers.Active, Failure: failure}
 	if failure.NeedsUser() {

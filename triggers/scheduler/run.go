@@ -109,19 +109,18 @@ func probeInterval(f *triggers.Failure) time.Duration {
 	return probeEvery
 }
 
-// research makes the call and settles what came of it. before is what else has to be recorded if it
-// succeeds.
+// research makes the call and settles what came of it. before is what else has to be recorded.
 func (s *Scheduler) research(ctx context.Context, c triggers.Claim, before []triggers.Occurrence) error {
 	began := s.Now()
 	var input actions.ResearchInput
 	if err := json.Unmarshal(c.Research, &input); err != nil {
-		return s.fail(ctx, c, fmt.Errorf("reading the research of watch %s: %w", c.ID, err))
+		return s.fail(ctx, c, fmt.Errorf("reading the research of watch %s: %w", c.ID, err), before)
 	}
 	session := s.Soke.Session(soke.Credential{Key: c.Key, AccountID: c.AccountID})
 	found, err := session.ResearchKeywords(ctx, input.Request())
 	s.learn(c.ConnectionID, session.Meta().Limits)
 	if err != nil {
-		return s.fail(ctx, c, err)
+		return s.fail(ctx, c, err, before)
 	}
 	run := triggers.Run{
 		ID: triggers.RunID(c.ID, c.DueAt), WatchID: c.ID, Due: c.DueAt, At: began,

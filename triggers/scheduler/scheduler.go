@@ -108,11 +108,11 @@ func (s *Scheduler) Round(ctx context.Context) (time.Duration, error) {
 	}
 	for {
 		now := s.Now()
-		free, held := s.free(now)
-		if free == 0 {
+		free, each, held := s.free(now)
+		if free <= 0 { // RunNow begins runs beyond the workers: somebody waits for them
 			return idle, nil
 		}
-		claims, next, err := s.Store.ClaimDue(ctx, now, lease, free, perConnection, held)
+		claims, next, err := s.Store.ClaimDue(ctx, now, lease, free, each, held)
 		if err != nil {
 			return 0, err
 		}
@@ -129,27 +129,32 @@ func (s *Scheduler) Round(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// free returns how many runs may begin, and the connections that may not begin any.
-func (s *Scheduler) free(now time.Time) (free int, held []string) {
+// free returns how many runs may begin, how many of each connection, and the connections that may
+// not begin any.
+func (s *Scheduler) free(now time.Time) (free, each int, held []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
-		return 0, nil
+		return 0, 0, nil
 	}
+	each = perConnection
 	for id, n := range s.busy {
 		if n >= perConnection {
 			held = append(held, id)
 		}
 	}
 	for id, a := range s.room {
-		switch {
+		switch room := a.room(s.busy[id]); {
 		case a.over(now):
 			delete(s.room, id)
-		case !a.allows(s.busy[id]) && s.busy[id] < perConnection:
+		case s.busy[id] >= perConnection:
+		case room <= 0:
 			held = append(held, id)
+		default:
+			each = min(each, room) // a round claims again until nothing is left, so nobody loses by it
 		}
 	}
-	return s.Workers - len(s.running), held
+	return s.Workers - len(s.running), each, held
 }
 
 // untilRoom is how long until a connection that is held may go on.
@@ -158,7 +163,7 @@ func (s *Scheduler) untilRoom(now time.Time) time.Duration {
 	defer s.mu.Unlock()
 	wait := idle
 	for id, a := range s.room {
-		if !a.allows(s.busy[id]) {
+		if a.room(s.busy[id]) <= 0 {
 			wait = min(wait, max(a.reset.Sub(now), time.Millisecond))
 		}
 	}
@@ -169,10 +174,14 @@ func (s *Scheduler) untilRoom(now time.Time) time.Duration {
 func (s *Scheduler) start(ctx context.Context, c triggers.Claim) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended {
-		return // Drain hands the claim back
-	}
 	e, awaited := s.running[c.ID]
+	if s.ended { // Drain hands the claim back, and who waits finds the watch as it is
+		if awaited {
+			delete(s.running, c.ID)
+			close(e.done)
+		}
+		return
+	}
 	if !awaited {
 		e = &execution{done: make(chan struct{})}
 		s.running[c.ID] = e

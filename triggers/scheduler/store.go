@@ -38,8 +38,9 @@ type Store interface {
 	// Misdated returns free watches that were made, settled or woken, as they say, after now: the
 	// clock was ahead then. Those asleep are not due and are left out.
 	Misdated(ctx context.Context, now time.Time, limit int) ([]triggers.Watch, error)
-	// Redate gives a free watch that is misdated a new due time.
-	Redate(ctx context.Context, id string, due, now time.Time) error
+	// Redate gives a free watch that is misdated a new due time, and has it looked at at another;
+	// neither becomes later than it was.
+	Redate(ctx context.Context, id string, due, look, now time.Time) error
 	// ReleaseClaims makes every claimed watch due again: at start, after a crash, and for what a
 	// shutdown has cut short.
 	ReleaseClaims(ctx context.Context, now time.Time) error

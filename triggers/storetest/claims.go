@@ -170,11 +170,11 @@ var claims = []promise{
 		due := h.Clock().Add(30 * time.Minute)
 		for _, w := range all {
 			found[w.ID] = true
-			h.must(h.Redate(h.Context(), w.ID, due, h.Clock()))
+			h.must(h.Redate(h.Context(), w.ID, due, due.Add(-time.Minute), h.Clock()))
 		}
 		h.expect("found", line(len(found), found[made], found[ran], found[failed]), "3 true true true")
 		for id := range found {
-			h.expect("due and looked at", line(h.watch(id).DueAt, h.watch(id).NextRunAt), line(due, due))
+			h.expect("due and looked at", line(h.watch(id).DueAt, h.watch(id).NextRunAt), line(due, due.Add(-time.Minute)))
 		}
 		all, err = h.Misdated(h.Context(), h.Clock(), 10)
 		h.must(err)

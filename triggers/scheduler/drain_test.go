@@ -1,0 +1,171 @@
+package scheduler_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/usesoke/soke-connector/triggers/scheduler"
+)
+
+func TestAShutdownWaitsForTheRunsThatHaveBegunAndBeginsNone(t *testing.T) {
+	h := build(t)
+	w := h.open("active", "new-keyword", "home espresso", "@hourly").Watch
+	g := h.holdResearch()
+	if _, err := h.scheduler.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-g.arrived
+	late := h.open("active", "new-keyword", "tea", "@hourly").Watch
+	drained := make(chan error)
+	go func() { drained <- h.scheduler.Drain(context.Background()) }()
+	select {
+	case <-drained:
+		t.Fatal("it did not wait")
+	default:
+	}
+	close(g.open)
+	if err := <-drained; err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.scheduler.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.settle()
+	if got := h.watch(w.ID); got.Runs != 1 {
+		t.Errorf("the run that had begun: %d runs", got.Runs)
+	}
+	if got := h.watch(late.ID); got.Runs != 0 || got.NextRunAt.After(h.clock()) {
+		t.Errorf("the run that had not: %d runs, next at %s", got.Runs, got.NextRunAt)
+	}
+}
+
+func TestNobodyWaitsForARunThatTheShutdownDoesNotBegin(t *testing.T) {
+	h := build(t)
+	w := h.open("active", "new-keyword", "home espresso", "@hourly").Watch
+	if err := h.scheduler.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.scheduler.RunNow(t.Context(), w.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.watch(w.ID); got.Runs != 0 || h.calls() != 0 {
+		t.Errorf("%d runs, %d calls", got.Runs, h.calls())
+	}
+}
+
+func TestARunThatAShutdownCutsShortIsDueAtOnceAndCountsOnce(t *testing.T) {
+	h := build(t)
+	w := h.open("active", "new-keyword", "home espresso", "@hourly").Watch
+	g := h.holdResearch()
+	if _, err := h.scheduler.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-g.arrived
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := h.scheduler.Drain(over); err != nil {
+		t.Fatal(err)
+	}
+	h.gate.Store(nil)
+	next := h.newScheduler()
+	if err := next.RunNow(t.Context(), w.ID); err != nil {
+		t.Fatal(err)
+	}
+	close(g.open)
+	h.settle() // the old run ends now, and finds its claim over
+	if got := h.watch(w.ID); got.Runs != 1 || !got.NextRunAt.After(h.clock()) {
+		t.Errorf("%d runs, next at %s", got.Runs, got.NextRunAt)
+	}
+	if o := h.occurrences(w.ID); len(o) != 1 {
+		t.Errorf("recorded as %+v", o)
+	}
+	events, err := h.db.Inspect(t.Context(), w.ID, 1)
+	if err != nil || len(events.Feeds) != 1 {
+		t.Fatal(err)
+	}
+}
+
+func TestACallerWhoGivesUpDoesNotEndTheRun(t *testing.T) {
+	h := build(t)
+	w := h.open("active", "new-keyword", "home espresso", "@hourly").Watch
+	g := h.holdResearch()
+	ctx, cancel := context.WithCancel(t.Context())
+	gaveUp := make(chan error)
+	go func() { gaveUp <- h.scheduler.RunNow(ctx, w.ID) }()
+	<-g.arrived
+	cancel()
+	if err := <-gaveUp; !errors.Is(err, context.Canceled) {
+		t.Errorf("the caller got %v", err)
+	}
+	joined := make(chan error)
+	go func() { joined <- h.scheduler.RunNow(t.Context(), w.ID) }()
+	close(g.open)
+	if err := <-joined; err != nil {
+		t.Error(err)
+	}
+	h.settle()
+	if got := h.watch(w.ID); got.Runs != 1 || h.calls() != 1 {
+		t.Errorf("%d runs, %d calls", got.Runs, h.calls())
+	}
+}
+
+func TestRunsThatSomebodyWaitsForDoNotLetLooseAllOthers(t *testing.T) {
+	h := build(t, func(o *scheduler.Options) { o.Workers = 2 })
+	g := h.holdResearch()
+	for i := range 5 {
+		w := h.open(fmt.Sprint("waiting_", i), "new-keyword", "home espresso", "@hourly").Watch
+		ctx, cancel := context.WithCancel(t.Context())
+		gaveUp := make(chan error)
+		go func() { gaveUp <- h.scheduler.RunNow(ctx, w.ID) }()
+		<-g.arrived
+		cancel()
+		<-gaveUp
+	}
+	for i := range 20 {
+		h.open(fmt.Sprint("due_", i), "new-keyword", "home espresso", "@hourly")
+	}
+	if _, err := h.scheduler.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	claimed := 0
+	for _, w := range h.watches() {
+		if w.NextRunAt.After(h.clock()) {
+			claimed++
+		}
+	}
+	if claimed != 5 {
+		t.Errorf("%d watches run at a time with two workers and five callers", claimed)
+	}
+	close(g.open)
+	h.settle()
+	h.round()
+}
+
+func TestNoMoreRunAtATimeThanThereAreWorkers(t *testing.T) {
+	h := build(t, func(o *scheduler.Options) { o.Workers = 3 })
+	for i := range 10 {
+		h.open(fmt.Sprint("user_", i), "new-keyword", "home espresso", "@hourly")
+	}
+	g := h.holdResearch()
+	if wait, err := h.scheduler.Round(t.Context()); err != nil || wait < time.Second {
+		t.Fatalf("the next round is in %s, %v", wait, err)
+	}
+	for range 3 {
+		<-g.arrived
+	}
+	if _, err := h.scheduler.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	close(g.open)
+	h.settle()
+	if h.calls() != 3 {
+		t.Errorf("%d calls at a time with three workers", h.calls())
+	}
+	h.round()
+	if h.calls() != 10 {
+		t.Errorf("%d calls for ten watches", h.calls())
+	}
+}
