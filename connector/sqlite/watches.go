@@ -148,13 +148,6 @@ func (db *DB) makeWatch(ctx context.Context, tx *sql.Tx, connection string, o tr
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		id := triggers.WatchID(connection, o.AccountID, o.Research, o.Schedule)
-		var taken bool
-		if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM watches WHERE id = ?)", id).Scan(&taken); err != nil {
-			return w, false, err
-		}
-		if taken { // it has moved to another connection when keys were rotated
-			id += "x" + triggers.Nonce(4)
-		}
 		_, err = db.writer.exec(ctx, tx, `
 			INSERT INTO watches (id, connection_id, account_id, research, schedule, timezone, state, due_at, next_run_at, dated_at, polled_at, created_at)
 			VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'active', ?7, ?7, ?7, ?7, ?7)`,

@@ -141,8 +141,12 @@ var rotations = []promise{
 	{"a key whose connection was made part of another begins anew when it returns", func(h *House) {
 		h.Open("a", "new-keyword", "coffee")
 		theirs := h.Open("b", "new-keyword", "espresso").Watch
+		h.Research(theirs.ID, Words("grinder")...)
 		h.rotate("a", "b", 1)
 		h.rotate("b", "a", 2)
+		_, err := h.SubscribeTest(h.Context(), h.testing("b", "espresso", "https://example.com/1"))
+		h.must(err)
+		h.expect("what a test shows", h.told(h.one().Delivery.Events), "[sample one sample two]")
 		want, err := h.ConnectionID(h.Context(), h.Key("b"))
 		h.must(err)
 		back := h.Open("b", "new-keyword", "espresso")
