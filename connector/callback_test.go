@@ -26,9 +26,14 @@ type callbacks struct {
 	stop func()
 }
 
-// startCallbacks starts a connector on a database. Its engine works in real time.
-func startCallbacks(t *testing.T, box http.Handler, database string) *callbacks {
+// startCallbacks starts a connector on a database, that posts to loopback unless an option says
+// otherwise. Its engine works in real time.
+func startCallbacks(t *testing.T, box http.Handler, database string, options ...func(*delivery.GuardOptions)) *callbacks {
 	t.Helper()
+	targets := delivery.GuardOptions{AllowLoopback: true, AllowPlainHTTP: true}
+	for _, o := range options {
+		o(&targets)
+	}
 	upstream := httptest.NewServer(box)
 	s := &service{t: t, logs: &lockedBuffer{}, database: database}
 	logger := slog.New(slog.NewJSONHandler(s.logs, nil))
@@ -40,7 +45,7 @@ func startCallbacks(t *testing.T, box http.Handler, database string) *callbacks 
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := delivery.NewGuard(delivery.GuardOptions{AllowLoopback: true, AllowPlainHTTP: true})
+	guard, err := delivery.NewGuard(targets)
 	if err != nil {
 		t.Fatal(err)
 	}

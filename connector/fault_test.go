@@ -77,7 +77,7 @@ var openAICalls = []faultCall{
 }
 
 func TestEveryFaultOnEveryCallIsSaidInTheWordsOfWhoeverCalled(t *testing.T) {
-	before := goleak.IgnoreCurrent()
+	before, used := goleak.IgnoreCurrent(), heap()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 	resolver := net.DefaultResolver
 	net.DefaultResolver = fault.NoNames()
@@ -110,6 +110,7 @@ func TestEveryFaultOnEveryCallIsSaidInTheWordsOfWhoeverCalled(t *testing.T) {
 	if want := int64(len(fault.All()) * (3*len(platformCalls) + len(openAICalls))); cases.Load() != want {
 		t.Errorf("%d cases, want %d", cases.Load(), want)
 	}
+	heapIsFreed(t, used)
 }
 
 // brokenSoke is a connector before a Soke that one fault keeps it from.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -60,6 +61,8 @@ type setup struct {
 	timeout  time.Duration
 	now      func() time.Time
 	actions  []actions.Action
+	requests int
+	proxies  []netip.Prefix
 }
 
 func withUpstream(h http.Handler) option { return func(s *setup) { s.upstream = h } }
@@ -96,7 +99,7 @@ func start(t testing.TB, options ...option) *service {
 	s.server, err = connector.New(connector.Config{
 		Soke: client, Catalogue: platform.Catalogue{Actions: set.actions}, Platforms: platforms(),
 		Answers: db, Ready: db.Writable, Metrics: metrics, Logger: logger, Version: "test", Now: set.now, CallTimeout: set.timeout,
-		BodyTimeout: set.patience,
+		BodyTimeout: set.patience, MaxRequests: set.requests, Proxies: set.proxies,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -70,11 +70,30 @@ func (w *watching) pass(d time.Duration) {
 	}
 }
 
-func startWatching(t *testing.T) *watching {
+// watchingSetup is what a test may want otherwise.
+type watchingSetup struct {
+	guard    delivery.GuardOptions
+	engine   delivery.EngineOptions
+	upstream func(sandbox http.Handler) http.Handler
+	address  string // in place of the upstream's own
+	timeout  time.Duration
+}
+
+func startWatching(t *testing.T, options ...func(*watchingSetup)) *watching {
 	t.Helper()
+	set := watchingSetup{
+		guard:    delivery.GuardOptions{AllowLoopback: true, AllowPlainHTTP: true},
+		upstream: func(sandbox http.Handler) http.Handler { return sandbox }, timeout: 5 * time.Second,
+	}
+	for _, o := range options {
+		o(&set)
+	}
 	w := &watching{now: time.Now().Truncate(time.Second).UTC()}
 	box := sandbox.New(sandbox.Options{Now: w.clock})
-	upstream := httptest.NewServer(box)
+	upstream := httptest.NewServer(set.upstream(box))
+	if set.address == "" {
+		set.address = upstream.URL
+	}
 	w.service = &service{t: t, sandbox: box, logs: &lockedBuffer{}, database: filepath.Join(t.TempDir(), "connector.db")}
 	logger := slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	db, err := sqlite.Open(context.Background(), sqlite.Options{Path: w.database, Logger: logger, Now: w.clock})
@@ -83,11 +102,11 @@ func startWatching(t *testing.T) *watching {
 	}
 	w.db = db
 	metrics := connector.NewMetrics()
-	client, err := soke.New(soke.Options{BaseURL: upstream.URL, Now: w.clock, Timeout: 5 * time.Second})
+	client, err := soke.New(soke.Options{BaseURL: set.address, Now: w.clock, Timeout: set.timeout})
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := delivery.NewGuard(delivery.GuardOptions{AllowLoopback: true, AllowPlainHTTP: true})
+	guard, err := delivery.NewGuard(set.guard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,9 +114,13 @@ func startWatching(t *testing.T) *watching {
 	for _, d := range platforms() {
 		receivers[string(d.Name())] = d.Receiver()
 	}
-	w.outbox, err = delivery.NewEngine(delivery.EngineOptions{
-		Store: db, Guard: guard, Receivers: receivers, Logger: logger, UserAgent: "soke-connector/test", Now: w.clock, Observe: metrics.ObserveDelivery,
-	})
+	engine := set.engine
+	engine.Store, engine.Guard, engine.Receivers, engine.Logger = db, guard, receivers, logger
+	engine.UserAgent, engine.Now = "soke-connector/test", w.clock
+	if engine.Observe == nil {
+		engine.Observe = metrics.ObserveDelivery
+	}
+	w.outbox, err = delivery.NewEngine(engine)
 	if err != nil {
 		t.Fatal(err)
 	}

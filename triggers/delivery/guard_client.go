@@ -44,10 +44,17 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, err
 	}
+	transport := t.plain
 	if r.URL.Scheme == "https" {
-		return t.secure.RoundTrip(r)
+		transport = t.secure
 	}
-	return t.plain.RoundTrip(r)
+	answer, err := transport.RoundTrip(r)
+	if err == nil && answer.StatusCode == http.StatusSwitchingProtocols {
+		// net/http gives such a connection away: neither the context nor the timeout would end a read.
+		_ = answer.Body.Close()
+		answer.Body = http.NoBody
+	}
+	return answer, err
 }
 
 // CloseIdleConnections serves http.Client.CloseIdleConnections.
