@@ -81,6 +81,21 @@ func (s *Server) enter(r route) echo.HandlerFunc {
 	}
 }
 
+// protect says of an answer that it is what its type says, and that nobody on the way may keep one
+// that holds a user's data. A request in chunks is the last on its connection: net/http does not
+// tell whether a length stood beside them, by which a proxy may have seen another end of it and
+// another request behind.
+func protect(c echo.Context) {
+	h := c.Response().Header()
+	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	if path := c.Request().URL.Path; strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/openai/") {
+		h.Set(echo.HeaderCacheControl, "no-store")
+	}
+	if len(c.Request().TransferEncoding) > 0 {
+		h.Set(echo.HeaderConnection, "close")
+	}
+}
+
 // sokeHeaders passes on what Soke said of the request and of the caller's limits.
 func sokeHeaders(h http.Header, requestID string, limits soke.Limits) {
 	for name, values := range limits.Header {

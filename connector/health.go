@@ -6,6 +6,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
+// healthPath is where the process says that it is alive.
+const healthPath = "/healthz"
+
 type statusAnswer struct {
 	Status string `json:"status" title:"Status"`
 	Reason string `json:"reason,omitempty" title:"Reason"`

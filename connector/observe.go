@@ -1,12 +1,18 @@
 package connector
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
+	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/usesoke/soke-connector/connector/soke"
 )
 
 // observe opens the books on a request and closes them with one log line and its metrics. Neither
@@ -17,6 +23,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		c.Set(callKey, k)
 		s.boundBody(c.Response(), c.Request())
 		c.Response().Header().Set(headerRequestID, k.requestID)
+		protect(c)
 		s.Metrics.inFlight.Inc()
 		defer s.Metrics.inFlight.Dec()
 		if err := next(c); err != nil {
@@ -25,6 +32,45 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		s.record(c, k)
 		return nil
 	}
+}
+
+// admit refuses what would be more than MaxRequests at a time, but for the question whether the
+// process is alive: it is.
+func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		defer s.inFlight.Add(-1)
+		if n := s.inFlight.Add(1); s.MaxRequests > 0 && n > int64(s.MaxRequests) && c.Path() != healthPath {
+			return &soke.Error{Code: soke.ConnectorError, Status: http.StatusServiceUnavailable, RetryAfter: time.Second, NotSent: true, Err: errTooMany}
+		}
+		return next(c)
+	}
+}
+
+var errTooMany = errors.New("more requests at a time than --max-connections allows")
+
+// onlyKnownVerbs refuses OPTIONS like every verb that a path does not have; echo would answer it.
+func (s *Server) onlyKnownVerbs(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		allow, wrong := c.Get(echo.ContextKeyHeaderAllow).(string)
+		if wrong && c.Request().Method == http.MethodOptions {
+			c.Response().Header().Set(echo.HeaderAllow, allow)
+			return echo.ErrMethodNotAllowed
+		}
+		return next(c)
+	}
+}
+
+// clientAddress tells who a request is from. X-Forwarded-For counts only if a trusted proxy wrote
+// it; anybody else could claim anything.
+func clientAddress(proxies []netip.Prefix) echo.IPExtractor {
+	if len(proxies) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range proxies {
+		trust = append(trust, echo.TrustIPRange(&net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}))
+	}
+	return echo.ExtractIPFromXFFHeader(trust...)
 }
 
 func (s *Server) record(c echo.Context, k *call) {
@@ -46,6 +92,7 @@ func (s *Server) record(c echo.Context, k *call) {
 		slog.Int("status", status),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.String("request_id", k.requestID),
+		slog.String("client", c.RealIP()),
 	}
 	if k.code != "" {
 		attrs = append(attrs, slog.String("code", string(k.code)))

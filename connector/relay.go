@@ -4,16 +4,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/usesoke/soke-connector/connector/platform"
 	"github.com/usesoke/soke-connector/connector/soke"
 )
-
-// relayPatience is how long a caller may take to accept one chunk of a stream.
-const relayPatience = time.Minute
 
 // relay passes a stream of Soke's on, event by event, each flushed at once. When the caller
 // leaves, the upstream call is freed with the request's context. A stream that breaks ends with an
@@ -52,15 +48,14 @@ func openEvents(c echo.Context, k *call) events {
 	h := c.Response().Header()
 	sokeHeaders(h, meta.RequestID, meta.Limits)
 	h.Set(echo.HeaderContentType, "text/event-stream; charset=utf-8")
-	h.Set(echo.HeaderCacheControl, "no-cache, no-transform")
+	h.Set(echo.HeaderCacheControl, "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no")
 	c.Response().WriteHeader(http.StatusOK)
 	return events{c.Response(), http.NewResponseController(c.Response())}
 }
 
-// send sends one event. Its error is that the caller has left, or is too slow.
+// send sends one event. Its error is that the caller has left, or is slower than the listener bears.
 func (e events) send(data string) error {
-	_ = e.control.SetWriteDeadline(time.Now().Add(relayPatience))
 	event := "data: " + strings.ReplaceAll(data, "\n", "\ndata: ") + "\n\n"
 	if _, err := e.w.Write([]byte(event)); err != nil {
 		return err

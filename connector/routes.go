@@ -45,7 +45,7 @@ type route struct {
 // table is the whole surface.
 func (s *Server) table() []route {
 	all := []route{
-		{method: http.MethodGet, path: "/healthz", operation: "healthz", open: true, summary: "Is the process alive?", answer: statusSchema(), handle: s.health},
+		{method: http.MethodGet, path: healthPath, operation: "healthz", open: true, summary: "Is the process alive?", answer: statusSchema(), handle: s.health},
 		{method: http.MethodGet, path: "/readyz", operation: "readyz", open: true, summary: "Can it do its work?", answer: statusSchema(), handle: s.ready},
 		{method: http.MethodGet, path: "/openapi.json", operation: "openapi", open: true, summary: "This document", handle: s.serveOpenAPI},
 		{method: http.MethodPost, path: "/openai/v1/chat/completions", operation: "openai-chat", title: "Chat", credits: 5, summary: "Chat as OpenAI's clients speak it, streaming included", handle: s.openAIChat},

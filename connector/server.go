@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -42,6 +44,11 @@ type Config struct {
 	CallTimeout time.Duration
 	// BodyTimeout is how long a caller may take to send a request's body. 0 is 30 seconds.
 	BodyTimeout time.Duration
+	// MaxRequests is how many requests are answered at a time; more are asked to come back. 0 is no
+	// limit. In HTTP/2 one socket may carry many.
+	MaxRequests int
+	// Proxies are the networks whose X-Forwarded-For is believed.
+	Proxies []netip.Prefix
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -54,6 +61,7 @@ type Server struct {
 	openAPI   []byte
 	paidOnce  *paidOnce
 	callbacks *callbackEngine
+	inFlight  atomic.Int64
 }
 
 // New builds the server with every route of the contract.
@@ -88,7 +96,8 @@ func New(c Config) (*Server, error) {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.fail
-	e.Use(s.observe, s.recover)
+	e.IPExtractor = clientAddress(c.Proxies)
+	e.Use(s.observe, s.admit, s.onlyKnownVerbs, s.recover)
 	for _, r := range s.routes {
 		e.Add(r.method, r.path, s.enter(r))
 	}

@@ -15,7 +15,11 @@ func (c *serveCommand) announce(p process, services []service) {
 	if !c.Sandbox {
 		return
 	}
-	base := "http://" + services[0].listener.Addr().String()
+	scheme := "http://"
+	if services[0].certificate != nil {
+		scheme = "https://"
+	}
+	base := scheme + services[0].listener.Addr().String()
 	paint := func(_, s string) string { return s }
 	if coloured(p.stdout) {
 		paint = func(code, s string) string { return "\x1b[" + code + "m" + s + "\x1b[0m" }

@@ -46,6 +46,8 @@ type serveCommand struct {
 	LogFormat       string        `default:"json" enum:"json,text" help:"json or text."`
 	LogLevel        string        `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	ShutdownTimeout time.Duration `default:"20s" help:"How long running requests may take to finish at the end."`
+
+	Sockets socketFlags `embed:"" group:"Sockets:"`
 }
 
 // Run runs the service until it is told to stop.
@@ -54,10 +56,14 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 		return usageError{err}
 	}
 	logger := c.logger(p.stderr)
+	slog.SetDefault(logger) // net/http says some things to the standard log alone
 	group, ctx := errgroup.WithContext(ctx)
 
+	// The sandbox outlives the service's last requests, which may be calls to it.
+	sandboxCtx, endSandbox := context.WithCancel(context.WithoutCancel(ctx))
+	defer endSandbox()
 	if c.Sandbox {
-		dir, err := c.prepareSandbox(ctx, group)
+		dir, err := c.prepareSandbox(sandboxCtx, group, logger)
 		defer func() { _ = os.RemoveAll(dir) }()
 		if err != nil {
 			return err
@@ -65,6 +71,10 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 	}
 	if c.Database == "" {
 		c.Database = defaultDatabase
+	}
+	certificate, err := c.Sockets.certificate(logger)
+	if err != nil {
+		return usageError{err}
 	}
 	// An address that is taken is found out before anything is written.
 	main, admin, err := c.listeners(ctx)
@@ -83,15 +93,16 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 		return err
 	}
 	defer closeSoke()
-	services := []service{{main, server}}
+	services := []service{{listener: main, handler: server, flags: c.Sockets, connections: c.Sockets.connections(c.Sandbox), certificate: certificate}}
 	if admin != nil {
 		operator := &adminAPI{db: db, outbox: engines.outbox, logger: logger}
-		services = append(services, service{admin, operator.handler(server.AdminHandler())})
+		services = append(services, plain(admin, operator.handler(server.AdminHandler())))
 	}
 	c.announce(p, services)
 	logger.Info("listening", "address", services[0].listener.Addr().String(), "version", version)
 	group.Go(func() error {
-		err := serveUntil(ctx, c.ShutdownTimeout, services...)
+		defer endSandbox()
+		err := serveUntil(ctx, c.ShutdownTimeout, logger, services...)
 		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ShutdownTimeout)
 		defer cancel()
 		if drained := server.Drain(limit); err == nil && drained != nil {
@@ -121,7 +132,8 @@ func (c *serveCommand) check() error {
 	for _, d := range []struct {
 		flag  string
 		value time.Duration
-	}{{"--upstream-timeout", c.UpstreamTimeout}, {"--min-interval", c.MinInterval}, {"--shutdown-timeout", c.ShutdownTimeout}, {"--keep-events", c.KeepEvents}, {"--keep-runs", c.KeepRuns}, {"--keep-attempts", c.KeepAttempts}} {
+	}{{"--upstream-timeout", c.UpstreamTimeout}, {"--min-interval", c.MinInterval}, {"--shutdown-timeout", c.ShutdownTimeout}, {"--keep-events", c.KeepEvents}, {"--keep-runs", c.KeepRuns}, {"--keep-attempts", c.KeepAttempts},
+		{"--header-timeout", c.Sockets.HeaderTimeout}, {"--body-timeout", c.Sockets.BodyTimeout}, {"--write-timeout", c.Sockets.WriteTimeout}, {"--idle-timeout", c.Sockets.IdleTimeout}} {
 		if d.value <= 0 {
 			return fmt.Errorf("%s must be more than 0, for example 30s", d.flag)
 		}
@@ -130,6 +142,9 @@ func (c *serveCommand) check() error {
 		if _, _, err := net.SplitHostPort(address); err != nil && (address != "" || flag == "--listen") {
 			return fmt.Errorf("%s %q is not HOST:PORT", flag, address)
 		}
+	}
+	if err := c.Sockets.check(); err != nil {
+		return err
 	}
 	if _, err := c.guard(); err != nil {
 		return fmt.Errorf("--allow-targets: %w", err)
@@ -160,7 +175,7 @@ func (c *serveCommand) logger(w io.Writer) *slog.Logger {
 
 // prepareSandbox starts the sandbox on a port of its own and points the service at it. It returns
 // the temporary directory to remove at the end.
-func (c *serveCommand) prepareSandbox(ctx context.Context, group *errgroup.Group) (string, error) {
+func (c *serveCommand) prepareSandbox(ctx context.Context, group *errgroup.Group, logger *slog.Logger) (string, error) {
 	dir, err := os.MkdirTemp("", "soke-connector-sandbox-")
 	if err != nil {
 		return "", err
@@ -175,8 +190,7 @@ func (c *serveCommand) prepareSandbox(ctx context.Context, group *errgroup.Group
 	}
 	c.UpstreamURL = "http://" + listener.Addr().String()
 	group.Go(func() error {
-		// The sandbox outlives the service's last requests by not minding ctx for as long.
-		return serveUntil(ctx, c.ShutdownTimeout, service{listener, sandbox.New(sandbox.Options{})})
+		return serveUntil(ctx, c.ShutdownTimeout, logger, plain(listener, sandbox.New(sandbox.Options{})))
 	})
 	return dir, nil
 }
@@ -200,6 +214,11 @@ func (c *serveCommand) build(db *sqlite.DB, logger *slog.Logger) (*connector.Ser
 		client.Close()
 		return nil, nil, nil, err
 	}
+	proxies, err := c.Sockets.proxies()
+	if err != nil {
+		client.Close()
+		return nil, nil, nil, usageError{err}
+	}
 	server, err := connector.New(connector.Config{
 		Soke:        client,
 		Catalogue:   platform.Catalogue{Actions: actions.All(), Triggers: triggers.All()},
@@ -213,6 +232,9 @@ func (c *serveCommand) build(db *sqlite.DB, logger *slog.Logger) (*connector.Ser
 		Version:     version,
 		PublicURL:   c.PublicURL,
 		CallTimeout: c.UpstreamTimeout,
+		BodyTimeout: c.Sockets.BodyTimeout,
+		MaxRequests: c.Sockets.connections(c.Sandbox),
+		Proxies:     proxies,
 	})
 	if err != nil {
 		client.Close()
