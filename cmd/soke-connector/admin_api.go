@@ -13,9 +13,10 @@ import (
 	"github.com/usesoke/soke-connector/triggers"
 )
 
-// adminHeader must come with every call of the operator's API. A page in the operator's browser
-// cannot send it, so that no website can reach the listener on this machine.
-const adminHeader = "X-Soke-Admin"
+// adminHeader must come with every call of the operator's API. No browser lets a page send a header
+// that begins with Sec-, not even to the page's own host: a website whose name has been turned to
+// this machine's address reaches the listener, and is refused.
+const adminHeader = "Sec-Soke-Admin"
 
 // adminAPI is what the operator's commands talk to. It is served by the running connector, beside
 // metrics, because the database belongs to one process.
