@@ -84,7 +84,7 @@ func ended(conn net.Conn) error {
 
 func TestSocketsWithoutARequestMakeRoomForThoseThatAsk(t *testing.T) {
 	hold, held := make(chan struct{}), make(chan struct{})
-	l, address := serve(t, listener.Limits{Sockets: 4}, func(w http.ResponseWriter, r *http.Request) {
+	l, address := serve(t, listener.Limits{Sockets: 4}, func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/hold" {
 			close(held)
 			<-hold
@@ -218,7 +218,7 @@ func TestOneSocketOfManyRequestsIsBusyUntilTheLastIsAnswered(t *testing.T) {
 	hold, begun := make(chan struct{}), make(chan struct{}, 2)
 	server := &http.Server{
 		ConnContext: l.ConnContext, TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"h2"}},
-		Handler: l.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Handler: l.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			if r.ProtoMajor != 2 {
 				t.Errorf("asked by %s", r.Proto)
 			}
