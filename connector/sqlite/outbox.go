@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -105,9 +104,6 @@ func (db *DB) DueDeliveries(ctx context.Context, now time.Time, limit int, busy,
 				break
 			}
 			d, err := db.head(ctx, tx, t.id, now)
-			if errors.Is(err, sql.ErrNoRows) {
-				continue
-			}
 			if err != nil {
 				return err
 			}
@@ -128,10 +124,12 @@ type turn struct {
 }
 
 // nextTurns returns the subscriptions that are next, but for those that are busy and hosts that are
-// held.
+// held. A paused one keeps its time for the next event when what waited for it has grown too old;
+// until there is one it must take nobody's turn.
 func nextTurns(ctx context.Context, tx *sql.Tx, condition string, at int64, busy, held string, limit int) ([]turn, error) {
 	rows, err := tx.QueryContext(ctx, "SELECT id, next_attempt_at FROM subscriptions WHERE "+condition+`
 		AND id NOT IN (SELECT value FROM json_each(?)) AND host NOT IN (SELECT value FROM json_each(?))
+		AND EXISTS (SELECT 1 FROM deliveries WHERE subscription_id = subscriptions.id AND state = 'pending')
 		ORDER BY next_attempt_at LIMIT ?`, at, busy, held, limit)
 	if err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ func (db *DB) Prune(ctx context.Context, keep Retention, now time.Time, limit in
 		{"attempts", `DELETE FROM attempts WHERE (delivery_id, number) IN
 			(SELECT delivery_id, number FROM attempts WHERE at < ? ORDER BY at LIMIT ?)`, []any{now.Add(-keep.Attempts).UnixMilli(), limit}},
 		{"late deliveries", `UPDATE deliveries SET state = 'dropped' WHERE seq IN
-			(SELECT seq FROM (SELECT seq, created_at FROM deliveries WHERE state = 'pending' ORDER BY seq LIMIT ?2) WHERE created_at < ?1)`, []any{events, limit}},
+			(SELECT seq FROM deliveries INDEXED BY deliveries_pending WHERE state = 'pending' AND created_at < ? LIMIT ?)`, []any{events, limit}},
 		{"deliveries", `DELETE FROM deliveries WHERE seq IN
 			(SELECT seq FROM deliveries WHERE state != 'pending' AND created_at < ? ORDER BY created_at LIMIT ?)`, []any{events, limit}},
 		// Places rise with time, so the oldest events come first.
