@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"github.com/usesoke/soke-connector/triggers"
 	"github.com/usesoke/soke-connector/triggers/delivery"
 )
@@ -22,6 +24,9 @@ const (
 	callbackIdle = 30 * time.Second
 	// callbackPatience is how long a receiver may take.
 	callbackPatience = 15 * time.Second
+	// callbackInsists is for how long the engine tries to keep what became of a callback: the answer
+	// has been paid for, and a disk that is full may have room again soon.
+	callbackInsists = time.Hour
 	// lookupWait bounds the look-up of a target's name.
 	lookupWait = 5 * time.Second
 )
@@ -117,16 +122,24 @@ func (e *callbackEngine) start(ctx context.Context, c Callback) {
 
 // advance brings a callback as far as it goes now.
 func (e *callbackEngine) advance(ctx context.Context, c Callback) error {
+	var keep func() error // keeps the answer, if that is still to be done
 	if c.State != CallbackAnswered {
 		if c.State == CallbackAccepted {
 			// From here on the call counts as sent, whatever happens to this process.
-			if ok, err := e.Store.StartCallback(ctx, c.ID); err != nil || !ok {
+			started := false
+			if err := e.insist(ctx, c, func() (err error) {
+				started, err = e.Store.StartCallback(ctx, c.ID)
+				return err
+			}); err != nil || !started {
 				return err
 			}
 		}
 		c.Answer = e.answer(ctx, c)
-		if err := e.Store.AnswerCallback(ctx, c.ID, c.Answer, e.now()); err != nil {
-			e.logger.ErrorContext(ctx, "a paid answer could not be kept for its callback", "callback", c.ID, "cause", err.Error())
+		keep = func() error { return e.Store.AnswerCallback(ctx, c.ID, c.Answer, e.now()) }
+		if err := keep(); err != nil {
+			e.logger.ErrorContext(ctx, "a paid answer could not be kept for its callback yet", "callback", c.ID, "cause", err.Error())
+		} else {
+			keep = nil
 		}
 	}
 	outcome := e.post(ctx, c)
@@ -136,7 +149,24 @@ func (e *callbackEngine) advance(ctx context.Context, c Callback) error {
 		next = time.Time{}
 	}
 	e.logger.InfoContext(ctx, "callback attempt", "callback", c.ID, "outcome", outcome.String(), "step", string(decision.Step))
-	return e.Store.SettleCallback(ctx, c.ID, decision.State, next)
+	return e.insist(ctx, c, func() error {
+		if keep != nil && decision.Step == delivery.Retry {
+			if err := keep(); err != nil {
+				return err
+			}
+			keep = nil
+		}
+		return e.Store.SettleCallback(ctx, c.ID, decision.State, next)
+	})
+}
+
+// insist repeats what the store has to do for a callback. The callback is busy as long.
+func (e *callbackEngine) insist(ctx context.Context, c Callback, do func() error) error {
+	_, err := backoff.Retry(ctx, func() (struct{}, error) { return struct{}{}, do() },
+		backoff.WithMaxElapsedTime(callbackInsists), backoff.WithNotify(func(err error, _ time.Duration) {
+			e.logger.ErrorContext(ctx, "a callback could not be kept yet", "callback", c.ID, "cause", err.Error())
+		}))
+	return err
 }
 
 func (e *callbackEngine) post(ctx context.Context, c Callback) delivery.Outcome {

@@ -26,13 +26,22 @@ type callbacks struct {
 	stop func()
 }
 
+// callbackSetup is what a test may change of such a connector.
+type callbackSetup struct {
+	targets delivery.GuardOptions
+	store   func(*sqlite.DB) connector.CallbackStore
+}
+
 // startCallbacks starts a connector on a database, that posts to loopback unless an option says
 // otherwise. Its engine works in real time.
-func startCallbacks(t *testing.T, box http.Handler, database string, options ...func(*delivery.GuardOptions)) *callbacks {
+func startCallbacks(t *testing.T, box http.Handler, database string, options ...func(*callbackSetup)) *callbacks {
 	t.Helper()
-	targets := delivery.GuardOptions{AllowLoopback: true, AllowPlainHTTP: true}
+	set := callbackSetup{
+		targets: delivery.GuardOptions{AllowLoopback: true, AllowPlainHTTP: true},
+		store:   func(db *sqlite.DB) connector.CallbackStore { return db },
+	}
 	for _, o := range options {
-		o(&targets)
+		o(&set)
 	}
 	upstream := httptest.NewServer(box)
 	s := &service{t: t, logs: &lockedBuffer{}, database: database}
@@ -45,7 +54,7 @@ func startCallbacks(t *testing.T, box http.Handler, database string, options ...
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := delivery.NewGuard(targets)
+	guard, err := delivery.NewGuard(set.targets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +62,7 @@ func startCallbacks(t *testing.T, box http.Handler, database string, options ...
 	s.db = db
 	s.server, err = connector.New(connector.Config{
 		Soke: client, Catalogue: platform.Catalogue{Actions: actions.All()}, Platforms: platforms(),
-		Callbacks: &connector.Callbacks{Store: db, Targets: guard, Client: post, UserAgent: "soke-connector/test"},
+		Callbacks: &connector.Callbacks{Store: set.store(db), Targets: guard, Client: post, UserAgent: "soke-connector/test"},
 		Answers:   db, Ready: db.Writable, Metrics: connector.NewMetrics(), Logger: logger, Version: "test",
 	})
 	if err != nil {

@@ -63,6 +63,7 @@ type setup struct {
 	actions  []actions.Action
 	requests int
 	proxies  []netip.Prefix
+	answers  func(*sqlite.DB) connector.AnswerStore
 }
 
 func withUpstream(h http.Handler) option { return func(s *setup) { s.upstream = h } }
@@ -74,7 +75,7 @@ func withBodyTimeout(d time.Duration) option { return func(s *setup) { s.patienc
 func start(t testing.TB, options ...option) *service {
 	t.Helper()
 	box := sandbox.New(sandbox.Options{})
-	set := setup{upstream: box, timeout: 10 * time.Second, now: time.Now, actions: actions.All()}
+	set := setup{upstream: box, timeout: 10 * time.Second, now: time.Now, actions: actions.All(), answers: func(db *sqlite.DB) connector.AnswerStore { return db }}
 	for _, o := range options {
 		o(&set)
 	}
@@ -98,7 +99,7 @@ func start(t testing.TB, options ...option) *service {
 	}
 	s.server, err = connector.New(connector.Config{
 		Soke: client, Catalogue: platform.Catalogue{Actions: set.actions}, Platforms: platforms(),
-		Answers: db, Ready: db.Writable, Metrics: metrics, Logger: logger, Version: "test", Now: set.now, CallTimeout: set.timeout,
+		Answers: set.answers(db), Ready: db.Writable, Metrics: metrics, Logger: logger, Version: "test", Now: set.now, CallTimeout: set.timeout,
 		BodyTimeout: set.patience, MaxRequests: set.requests, Proxies: set.proxies,
 	})
 	if err != nil {

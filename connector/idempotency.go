@@ -143,7 +143,8 @@ func (p *paidOnce) fly(ctx context.Context, id [32]byte, f *flight, pay func(con
 		return
 	}
 	f.answer.InputHash = f.inputHash
-	if err := p.store.KeepAnswer(ctx, id, f.answer, p.now().Add(answerLife)); err != nil {
+	// An answer that came at the last moment is kept like any other.
+	if err := p.store.KeepAnswer(context.WithoutCancel(ctx), id, f.answer, p.now().Add(answerLife)); err != nil {
 		// The user has paid: the answer is theirs even if it cannot be kept for a repeat.
 		p.logger.ErrorContext(ctx, "a paid answer could not be kept for repeats", "cause", err.Error())
 	}

@@ -2,12 +2,17 @@ package connector_test
 
 import (
 	"bufio"
+	"context"
 	"net/http"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/usesoke/soke-connector/connector"
+	"github.com/usesoke/soke-connector/connector/sqlite"
 )
 
 func TestRepeatsOfAPaidCallArePaidOnce(t *testing.T) {
@@ -125,5 +130,33 @@ func TestAKeyLeavesNoTraceInLogsMetricsAnswersOrTheDatabase(t *testing.T) {
 		if err == nil && strings.Contains(string(raw), canary) {
 			t.Errorf("the database%s holds the key", suffix)
 		}
+	}
+}
+
+// keeper sees whether an answer may be kept for as long as that takes.
+type keeper struct {
+	connector.AnswerStore
+	hurried atomic.Bool
+}
+
+func (k *keeper) KeepAnswer(ctx context.Context, id [32]byte, a connector.Answer, until time.Time) error {
+	_, limit := ctx.Deadline()
+	k.hurried.Store(limit)
+	return k.AnswerStore.KeepAnswer(ctx, id, a, until)
+}
+
+func TestAnAnswerThatCameAtTheLastMomentIsKeptForItsRepeats(t *testing.T) {
+	k := &keeper{}
+	s := start(t, func(set *setup) {
+		set.answers = func(db *sqlite.DB) connector.AnswerStore {
+			k.AnswerStore = db
+			return k
+		}
+	})
+	if a := s.post("/v1/make/actions/research-keywords", `{"topic":"home espresso"}`, "Idempotency-Key", "run-1"); a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if k.hurried.Load() {
+		t.Error("the time that Soke has bounds the keeping of its answer, too")
 	}
 }

@@ -57,7 +57,7 @@ func TestNoSpellingOfAnInnerAddressBecomesASubscription(t *testing.T) {
 
 func TestOnlyZapiersOwnHostTakesCallbacksUnlessTheOperatorSaysSo(t *testing.T) {
 	box := sandbox.New(sandbox.Options{})
-	strict := func(o *delivery.GuardOptions) { *o = delivery.GuardOptions{} }
+	strict := func(s *callbackSetup) { s.targets = delivery.GuardOptions{} }
 	c := startCallbacks(t, box, filepath.Join(t.TempDir(), "c.db"), strict)
 	in, port := silent(t)
 	targets := []string{
