@@ -22,7 +22,7 @@ func explain(t triggers.Trace, keyword string) []string {
 		say("%q is known as %q: competition score %s, trend %s.", keyword, t.Known.Keyword, scoreText(t.Known.CompetitionScore), trendText(t.Known.TrendDirection))
 	}
 	if t.Watch.Failure != nil {
-		say("The watch is %s, because its latest run failed with %s at %s.", t.Watch.State, t.Watch.Failure.Code, t.Watch.Failure.At.Format(time.RFC3339))
+		say("The watch is %s; its latest run failed with %s at %s.", t.Watch.State, t.Watch.Failure.Code, t.Watch.Failure.At.Format(time.RFC3339))
 	}
 	switch {
 	case t.LatestAt.IsZero():

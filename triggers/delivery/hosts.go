@@ -18,6 +18,9 @@ const (
 	// rest, until it answers again.
 	openAfter = 5
 	restFor   = 30 * time.Second
+	// forgetAfter is how long the silence of a host counts that nobody has tried again. Tunnels get
+	// a name for each session and would fill the memory.
+	forgetAfter = time.Hour
 )
 
 // hosts keeps the pace of every target host. It is memory only: a host that is forgotten is met
@@ -32,6 +35,7 @@ type host struct {
 	running int
 	until   time.Time // nothing before
 	silent  int       // attempts in a row without an answer
+	latest  time.Time // when the latest of them ended
 }
 
 func newHosts() *hosts { return &hosts{known: map[string]*host{}} }
@@ -80,8 +84,8 @@ func (h *hosts) held(now time.Time) (names []string, release time.Duration) {
 			release = min(release, wait)
 			continue
 		}
-		if t.running == 0 && t.silent == 0 && t.pace.TokensAt(now) >= hostRate {
-			delete(h.known, name) // as good as new
+		if t.running == 0 && (t.silent == 0 || now.Sub(t.latest) > forgetAfter) && t.pace.TokensAt(now) >= hostRate {
+			delete(h.known, name) // nothing is left to remember
 		}
 	}
 	return names, release
@@ -121,6 +125,7 @@ func (h *hosts) answered(name string, o Outcome, now time.Time) {
 	case o.Status != 0:
 		t.silent = 0
 	default:
+		t.latest = now
 		if t.silent++; t.silent >= openAfter {
 			t.until = now.Add(restFor)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usesoke/soke-connector/triggers"
 	"github.com/usesoke/soke-connector/triggers/scheduler"
 )
 
@@ -109,6 +110,38 @@ func TestACallerWhoGivesUpDoesNotEndTheRun(t *testing.T) {
 	h.settle()
 	if got := h.watch(w.ID); got.Runs != 1 || h.calls() != 1 {
 		t.Errorf("%d runs, %d calls", got.Runs, h.calls())
+	}
+}
+
+// shutStore cannot claim anything, and lets the first who tries wait until others have joined.
+type shutStore struct {
+	scheduler.Store
+	asked, open chan struct{}
+}
+
+func (s shutStore) ClaimWatch(context.Context, string, time.Time, time.Duration) (triggers.Claim, bool, bool, error) {
+	s.asked <- struct{}{}
+	<-s.open
+	return triggers.Claim{}, false, false, errors.New("database or disk is full")
+}
+
+func TestWhoeverWaitsForARunThatCannotBeginIsToldSo(t *testing.T) {
+	store := shutStore{asked: make(chan struct{}, 100), open: make(chan struct{})}
+	h := build(t, func(o *scheduler.Options) {
+		store.Store = o.Store
+		o.Store = store
+	})
+	const callers = 50
+	told := make(chan error, callers)
+	for range callers {
+		go func() { told <- h.scheduler.RunNow(t.Context(), "wch_x") }()
+	}
+	<-store.asked
+	close(store.open)
+	for range callers {
+		if err := <-told; err == nil {
+			t.Fatal("somebody was told that the run is over")
+		}
 	}
 }
 

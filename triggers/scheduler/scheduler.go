@@ -223,8 +223,8 @@ func (s *Scheduler) RunNow(ctx context.Context, watchID string) error {
 			s.mu.Lock()
 			delete(s.running, watchID)
 			s.mu.Unlock()
+			e.err = err
 			close(e.done)
-			return err
 		}
 	}
 	select {
