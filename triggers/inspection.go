@@ -16,6 +16,32 @@ type Inspection struct {
 	Subscriptions []Subscription
 	// Occurrences are the latest ones, newest first.
 	Occurrences []Occurrence
+	// Runs are what the latest runs found, newest first.
+	Runs []RunRecord
+}
+
+// RunRecord is what is kept of a run.
+type RunRecord struct {
+	Due              time.Time
+	Keywords, Events int
+	RequestID        string // Soke's
+}
+
+// DeliveryRecord is what is kept of a delivery, without what it says.
+type DeliveryRecord struct {
+	ID       string
+	Kind     DeliveryKind
+	State    string // pending, delivered or dropped
+	Created  time.Time
+	Attempts []AttemptRecord // oldest first
+}
+
+// AttemptRecord is what is kept of an attempt.
+type AttemptRecord struct {
+	Number  int
+	At      time.Time
+	Took    time.Duration
+	Outcome string
 }
 
 // Trace is all that a watch knows of one keyword.

@@ -39,7 +39,14 @@ type watchesExplainCommand struct {
 }
 
 type deliveriesCommand struct {
+	Show   deliveriesShowCommand   `cmd:"" help:"Show the latest deliveries of a subscription with their attempts."`
 	Replay deliveriesReplayCommand `cmd:"" help:"Deliver again what a subscription was told."`
+}
+
+type deliveriesShowCommand struct {
+	admin
+	Subscription string `required:"" placeholder:"SUB" help:"The subscription's id."`
+	Limit        int    `default:"20" help:"How many deliveries to show."`
 }
 
 type deliveriesReplayCommand struct {
@@ -92,7 +99,11 @@ func (c *watchesShowCommand) Run(ctx context.Context, p process) error {
 		fmt.Fprintf(table, "subscription\t%s %s %s %s %s, %d undelivered\n", s.ID, s.Platform, s.Trigger, s.State, s.Reason, s.Undelivered)
 	}
 	for _, o := range w.Occurrences {
-		fmt.Fprintf(table, "%s\t%s x%d %s\n", timeText(o.Due), o.Outcome, o.Count, o.Reason)
+		fmt.Fprintf(table, "%s\t%s x%d %s", timeText(o.Due), o.Outcome, o.Count, o.Reason)
+		if o.Run != nil {
+			fmt.Fprintf(table, "%d keywords, %d events (%s)", o.Run.Keywords, o.Run.Events, o.Run.RequestID)
+		}
+		fmt.Fprintln(table)
 	}
 	return table.Flush()
 }
@@ -109,6 +120,24 @@ func (c *watchesExplainCommand) Run(ctx context.Context, p process) error {
 		fmt.Fprintln(p.stdout, line)
 	}
 	return nil
+}
+
+// Run shows deliveries, a line for each and for each attempt.
+func (c *deliveriesShowCommand) Run(ctx context.Context, p process) error {
+	var all []deliveryView
+	query := url.Values{"limit": {fmt.Sprint(c.Limit)}}
+	if err := c.call(ctx, http.MethodGet, "/admin/subscriptions/"+url.PathEscape(c.Subscription)+"/deliveries", query, &all); err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "DELIVERY\tKIND\tSTATE\tSINCE")
+	for _, d := range all {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", d.ID, d.Kind, d.State, timeText(d.Created))
+		for _, a := range d.Attempts {
+			fmt.Fprintf(table, "  attempt %d\t%s\t%d ms\t%s\n", a.Number, a.Outcome, a.TookMS, timeText(a.At))
+		}
+	}
+	return table.Flush()
 }
 
 // Run replays deliveries.

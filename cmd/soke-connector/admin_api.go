@@ -33,6 +33,7 @@ func (a *adminAPI) handler(next http.Handler) http.Handler {
 	mux.HandleFunc("GET /admin/watches", a.answer(a.list))
 	mux.HandleFunc("GET /admin/watches/{id}", a.answer(a.show))
 	mux.HandleFunc("GET /admin/watches/{id}/explain", a.answer(a.explain))
+	mux.HandleFunc("GET /admin/subscriptions/{id}/deliveries", a.answer(a.deliveries))
 	mux.HandleFunc("POST /admin/subscriptions/{id}/replay", a.answer(a.replay))
 	mux.HandleFunc("POST /admin/master-key/rotate", a.answer(a.rotate))
 	return mux
@@ -138,14 +139,18 @@ type occurrenceView struct {
 	Outcome string    `json:"outcome"`
 	Reason  string    `json:"reason"`
 	Count   int       `json:"count"`
+	// Run is what a run found; absent where there was none, or when it is no longer kept.
+	Run *runView `json:"run,omitempty"`
+}
+
+type runView struct {
+	Keywords  int    `json:"keywords"`
+	Events    int    `json:"events"`
+	RequestID string `json:"requestId"`
 }
 
 func (a *adminAPI) show(ctx context.Context, r *http.Request) (any, error) {
-	limit, err := strconv.Atoi(r.URL.Query().Get("occurrences"))
-	if err != nil || limit < 1 || limit > 1000 {
-		limit = 20
-	}
-	found, err := a.db.Inspect(ctx, r.PathValue("id"), limit)
+	found, err := a.db.Inspect(ctx, r.PathValue("id"), limitOf(r, "occurrences"))
 	if err != nil {
 		return nil, err
 	}
@@ -156,10 +161,58 @@ func (a *adminAPI) show(ctx context.Context, r *http.Request) (any, error) {
 	for _, s := range found.Subscriptions {
 		view.Subscriptions = append(view.Subscriptions, subscriptionView{s.ID, s.Platform, s.Trigger, string(s.State), s.Reason, s.Host, s.Undelivered})
 	}
+	runs := map[time.Time]*runView{}
+	for _, r := range found.Runs {
+		runs[r.Due] = &runView{r.Keywords, r.Events, r.RequestID}
+	}
 	for _, o := range found.Occurrences {
-		view.Occurrences = append(view.Occurrences, occurrenceView{o.Due, string(o.Outcome), o.Reason, o.Count})
+		one := occurrenceView{Due: o.Due, Outcome: string(o.Outcome), Reason: o.Reason, Count: o.Count}
+		if o.Outcome == triggers.Ran || o.Outcome == triggers.Late {
+			one.Run = runs[o.Due]
+		}
+		view.Occurrences = append(view.Occurrences, one)
 	}
 	return view, nil
+}
+
+// limitOf reads how many of something a person wants to see.
+func limitOf(r *http.Request, name string) int {
+	limit, err := strconv.Atoi(r.URL.Query().Get(name))
+	if err != nil || limit < 1 || limit > 1000 {
+		return 20
+	}
+	return limit
+}
+
+// deliveryView is a delivery without its target and what it says.
+type deliveryView struct {
+	ID       string        `json:"id"`
+	Kind     string        `json:"kind"`
+	State    string        `json:"state"`
+	Created  time.Time     `json:"createdAt"`
+	Attempts []attemptView `json:"attempts"`
+}
+
+type attemptView struct {
+	Number  int       `json:"number"`
+	At      time.Time `json:"at"`
+	TookMS  int64     `json:"tookMs"`
+	Outcome string    `json:"outcome"`
+}
+
+func (a *adminAPI) deliveries(ctx context.Context, r *http.Request) (any, error) {
+	found, err := a.db.Deliveries(ctx, r.PathValue("id"), limitOf(r, "limit"))
+	if err != nil {
+		return nil, err
+	}
+	views := make([]deliveryView, len(found))
+	for i, d := range found {
+		views[i] = deliveryView{ID: d.ID, Kind: string(d.Kind), State: d.State, Created: d.Created, Attempts: []attemptView{}}
+		for _, t := range d.Attempts {
+			views[i].Attempts = append(views[i].Attempts, attemptView{t.Number, t.At, t.Took.Milliseconds(), t.Outcome})
+		}
+	}
+	return views, nil
 }
 
 func (a *adminAPI) explain(ctx context.Context, r *http.Request) (any, error) {

@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestTheOperatorsCommandsTalkToTheRunningConnector(t *testing.T) {
@@ -13,6 +16,15 @@ func TestTheOperatorsCommandsTalkToTheRunningConnector(t *testing.T) {
 	if status, body := r.post(poll, anyKey, `{"topic":"home espresso"}`); status != http.StatusOK {
 		t.Fatalf("%d %s", status, body)
 	}
+	posted := make(chan string, 10)
+	in := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { posted <- r.Header.Get("Webhook-Id") }))
+	t.Cleanup(in.Close)
+	status, body := r.post("/v1/make/triggers/new-keyword/subscriptions", anyKey, `{"topic":"home espresso","test":true,"targetUrl":"`+in.URL+`"}`)
+	var made struct{ ID string }
+	if err := json.Unmarshal(body, &made); err != nil || status != http.StatusCreated {
+		t.Fatalf("%d %s %v", status, body, err)
+	}
+	delivery := <-posted
 	operator := func(args ...string) (string, int) {
 		o := launch(t, []string{"SOKE_ADMIN=" + r.admin()}, args...)
 		code := o.exit()
@@ -23,16 +35,27 @@ func TestTheOperatorsCommandsTalkToTheRunningConnector(t *testing.T) {
 		t.Fatalf("watches: %d %s", code, list)
 	}
 	watch := strings.Fields(strings.Split(list, "\n")[1])[0]
+	// The receiver has the delivery before the connector has settled it.
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		out, code := operator("deliveries", "show", "--subscription", made.ID)
+		if code == exitOK && strings.Contains(out, delivery) && strings.Contains(out, "delivered") && strings.Contains(out, "200") {
+			break
+		}
+		if code != exitOK || time.Now().After(deadline) {
+			t.Fatalf("deliveries show: %d %s", code, out)
+		}
+	}
 	for name, c := range map[string]struct {
 		args []string
 		code int
 		says string
 	}{
-		"show":            {[]string{"watches", "show", "--watch", watch}, exitOK, "ran x1"},
+		"show":            {[]string{"watches", "show", "--watch", watch}, exitOK, "keywords, "},
 		"explain":         {[]string{"watches", "explain", "--watch", watch, "--keyword", "Best HOME espresso"}, exitOK, "in the baseline"},
 		"explain unknown": {[]string{"watches", "explain", "--watch", watch, "--keyword", "nothing like it"}, exitOK, "never been in a result"},
 		"no such watch":   {[]string{"watches", "show", "--watch", "wch_none"}, exitFailure, "no such watch"},
 		"no subscription": {[]string{"deliveries", "replay", "--subscription", "sub_none"}, exitFailure, "no such subscription"},
+		"none to show":    {[]string{"deliveries", "show", "--subscription", "sub_none"}, exitFailure, "no such subscription"},
 		"rotate":          {[]string{"master-key", "rotate"}, exitOK, "new master key"},
 	} {
 		if out, code := operator(c.args...); code != c.code || !strings.Contains(out, c.says) {

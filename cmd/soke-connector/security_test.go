@@ -25,7 +25,7 @@ var operatorsPaths = []struct {
 	guarded bool
 }{
 	{http.MethodGet, "/admin/watches", true}, {http.MethodGet, "/admin/watches/wch_x", true}, {http.MethodGet, "/admin/watches/wch_x/explain?keyword=x", true},
-	{http.MethodPost, "/admin/subscriptions/sub_x/replay", true}, {http.MethodPost, "/admin/master-key/rotate", true},
+	{http.MethodGet, "/admin/subscriptions/sub_x/deliveries", true}, {http.MethodPost, "/admin/subscriptions/sub_x/replay", true}, {http.MethodPost, "/admin/master-key/rotate", true},
 	{http.MethodGet, "/metrics", false}, {http.MethodGet, "/debug/pprof/", false}, {http.MethodGet, "/debug/pprof/cmdline", false},
 	{http.MethodGet, "/debug/pprof/symbol", false}, {http.MethodGet, "/debug/pprof/goroutine", false}, {http.MethodGet, "/debug/pprof/heap", false},
 }

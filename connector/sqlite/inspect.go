@@ -25,7 +25,7 @@ func (db *DB) Watches(ctx context.Context, after string, limit int) (all []trigg
 	return all, err
 }
 
-// Inspect returns a watch with its feeds, its subscriptions and its latest occurrences, or
+// Inspect returns a watch with its feeds, its subscriptions, its latest occurrences and runs, or
 // triggers.ErrNoWatch.
 func (db *DB) Inspect(ctx context.Context, id string, occurrences int) (i triggers.Inspection, err error) {
 	err = db.read(ctx, "inspect watch", func(ctx context.Context, tx *sql.Tx) error {
@@ -55,9 +55,65 @@ func (db *DB) Inspect(ctx context.Context, id string, occurrences int) (i trigge
 			o.Due, o.At = moment(due), moment(at)
 			return o, err
 		})
+		if err != nil {
+			return err
+		}
+		if rows, err = tx.QueryContext(ctx, "SELECT due_at, keywords, events, request_id FROM runs WHERE watch_id = ? ORDER BY due_at DESC LIMIT ?", id, occurrences); err != nil {
+			return err
+		}
+		i.Runs, err = collect(rows, func(scan func(...any) error) (r triggers.RunRecord, err error) {
+			var due int64
+			err = scan(&due, &r.Keywords, &r.Events, &r.RequestID)
+			r.Due = moment(due)
+			return r, err
+		})
 		return err
 	})
 	return i, noWatch(err)
+}
+
+// Deliveries returns the latest deliveries of a subscription, newest first, or
+// triggers.ErrNoSubscription.
+func (db *DB) Deliveries(ctx context.Context, subscriptionID string, limit int) (all []triggers.DeliveryRecord, err error) {
+	err = db.read(ctx, "list deliveries", func(ctx context.Context, tx *sql.Tx) error {
+		var known bool
+		if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM subscriptions WHERE id = ?)", subscriptionID).Scan(&known); err != nil {
+			return err
+		}
+		if !known {
+			return triggers.ErrNoSubscription
+		}
+		rows, err := tx.QueryContext(ctx, "SELECT id, kind, state, created_at FROM deliveries WHERE subscription_id = ? ORDER BY seq DESC LIMIT ?", subscriptionID, limit)
+		if err != nil {
+			return err
+		}
+		all, err = collect(rows, func(scan func(...any) error) (d triggers.DeliveryRecord, err error) {
+			var created int64
+			err = scan(&d.ID, &d.Kind, &d.State, &created)
+			d.Created = moment(created)
+			return d, err
+		})
+		for i := range all {
+			if err == nil {
+				all[i].Attempts, err = attemptsOf(ctx, tx, all[i].ID)
+			}
+		}
+		return err
+	})
+	return all, err
+}
+
+func attemptsOf(ctx context.Context, tx *sql.Tx, deliveryID string) ([]triggers.AttemptRecord, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT number, at, duration, outcome FROM attempts WHERE delivery_id = ? ORDER BY number", deliveryID)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(scan func(...any) error) (a triggers.AttemptRecord, err error) {
+		var at, took int64
+		err = scan(&a.Number, &at, &took, &a.Outcome)
+		a.At, a.Took = moment(at), time.Duration(took)*time.Millisecond
+		return a, err
+	})
 }
 
 func noWatch(err error) error {
