@@ -108,6 +108,9 @@ func New(c Config) (*Server, error) {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
 
+// InFlight returns how many requests are being answered.
+func (s *Server) InFlight() int { return int(s.inFlight.Load()) }
+
 // Run works on callbacks until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	if s.callbacks == nil {

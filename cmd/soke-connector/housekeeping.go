@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -48,6 +50,34 @@ func tidy(ctx context.Context, db *sqlite.DB, keep sqlite.Retention, logger *slo
 	}
 	if err := db.Maintain(ctx); err != nil && ctx.Err() == nil {
 		logger.WarnContext(ctx, "the database could not be tidied", "cause", err.Error())
+	}
+}
+
+// crowd is from how many requests in flight on the memory of their arrival is worth a collection.
+const crowd = 1000
+
+// relieve gives memory back when a crowd of requests has arrived and waits for Soke. To arrive takes
+// deep stacks and leaves garbage; with most goroutines asleep nothing would collect either for as
+// long as the crowd waits. Each collection halves stacks that are nearly empty.
+func relieve(ctx context.Context, inFlight func() int) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for relieved, before := 0, 0; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now := inFlight()
+		arriving := now > before+before/50
+		before, relieved = now, min(relieved, 2*now)
+		if now >= crowd && now > relieved+relieved/10 && !arriving {
+			relieved = now
+			for range 2 {
+				runtime.GC()
+			}
+			debug.FreeOSMemory() // collects, too
+		}
 	}
 }
 

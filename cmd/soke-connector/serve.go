@@ -116,6 +116,7 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 		}
 		return nil // the end of ctx is no failure, and must not hide one
 	})
+	group.Go(func() error { return relieve(ctx, server.InFlight) })
 	group.Go(func() error { return engines.run(ctx, db, c.ShutdownTimeout) })
 	group.Go(func() error {
 		return housekeeping(ctx, db, sqlite.Retention{Events: c.KeepEvents, Runs: c.KeepRuns, Attempts: c.KeepAttempts}, logger)

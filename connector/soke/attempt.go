@@ -44,9 +44,21 @@ func (s *Session) observed(call Call, attempt func(*Observation) error) error {
 
 // send sends a call and returns the head of its answer.
 func (s *Session) send(ctx context.Context, token Token, call Call, o *Observation) (*http.Response, error) {
-	var connected, written atomic.Bool
+	if err := s.client.enter(ctx); err != nil {
+		return nil, lost(ctx, err, true)
+	}
+	var left, connected, written atomic.Bool
+	leave := func() {
+		if !left.Swap(true) {
+			s.client.leave()
+		}
+	}
+	defer leave()
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn:      func(httptrace.GotConnInfo) { connected.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) {
+			leave()
+			connected.Store(true)
+		},
 		WroteHeaders: func() { written.Store(true) },
 	})
 	r, err := s.request(traced, token, call)
@@ -68,6 +80,26 @@ func (s *Session) send(ctx context.Context, token Token, call Call, o *Observati
 		return nil, foreign(resp, s.client.now(), errors.New("nobody asked for another protocol"))
 	}
 	return resp, nil
+}
+
+// enter takes a place among the calls that wait for a connection.
+func (c *Client) enter(ctx context.Context) error {
+	if c.opening == nil {
+		return nil
+	}
+	select {
+	case c.opening <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// leave gives the place back.
+func (c *Client) leave() {
+	if c.opening != nil {
+		<-c.opening
+	}
 }
 
 // request builds the HTTP request of a call.

@@ -66,7 +66,14 @@ type Client struct {
 	// transport is used as it is: a client above it would follow redirects, and so carry the key
 	// to wherever they point.
 	transport *http.Transport
+	// opening holds a place for each call that waits for a connection; nil is no limit.
+	opening chan struct{}
 }
+
+// maxOpening is how many calls may wait for a connection at a time. net/http opens one for each call
+// that finds none free, and cannot know yet how many calls each will carry: thousands that come at
+// once would open thousands, where forty carry them all. Whoever waits here finds one open.
+const maxOpening = 8
 
 // New returns a client, or says what is wrong with its options.
 func New(o Options) (*Client, error) {
@@ -94,6 +101,9 @@ func New(o Options) (*Client, error) {
 		c.sleep = sleep
 	}
 	c.transport = transport(o.TLS)
+	if base.Scheme == "https" {
+		c.opening = make(chan struct{}, maxOpening)
+	}
 	return c, nil
 }
 
