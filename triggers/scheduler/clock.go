@@ -57,3 +57,13 @@ func (s *Scheduler) mendAll(ctx context.Context, now time.Time) error {
 		s.Logger.WarnContext(ctx, "the clock was set back; due times were computed again", "watches", len(misdated))
 	}
 }
+
+// following returns the due time that follows a claim's. A claim's time that is well ahead of now is
+// that of a clock which was set back since: nobody waits for it to come again.
+func following(c triggers.Claim, now time.Time) time.Time {
+	from := latest(now, c.DueAt)
+	if from.Sub(now) > setBack {
+		from = now
+	}
+	return c.Schedule.Next(from, c.ID)
+}

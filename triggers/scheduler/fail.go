@@ -35,12 +35,12 @@ func (s *Scheduler) afterFailure(c triggers.Claim, failure *triggers.Failure, no
 	out := triggers.Settlement{Claim: c, At: now, State: triggers.Active, Failure: failure}
 	if failure.NeedsUser() {
 		out.State, out.TellPaused = triggers.Paused, true
-		out.DueAt = c.Schedule.Next(latest(now, c.DueAt), c.ID)
+		out.DueAt = following(c, now)
 		out.NextRunAt = now.Add(probeInterval(failure))
 		out.Occurred = s.gaveUp(c, failure, now)
 		return out
 	}
-	next := c.Schedule.Next(latest(now, c.DueAt), c.ID)
+	next := following(c, now)
 	retry := now.Add(max(wait(c.Attempts), failure.RetryAfter))
 	if failure.Passes() && retry.Before(next) {
 		out.DueAt, out.NextRunAt, out.Attempts = c.DueAt, retry, c.Attempts+1

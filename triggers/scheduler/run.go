@@ -177,7 +177,7 @@ func (s *Scheduler) report(ctx context.Context, c triggers.Claim, run triggers.R
 		report.Feeds = append(report.Feeds, triggers.FeedReport{FeedID: feed.ID, Facts: facts, Marks: marks})
 	}
 	now := s.Now()
-	next := c.Schedule.Next(latest(now, c.DueAt), c.ID)
+	next := following(c, now)
 	outcome := triggers.Ran
 	if run.At.Sub(c.DueAt) > lateAfter {
 		outcome = triggers.Late
