@@ -13,10 +13,13 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -29,7 +32,8 @@ import (
 
 // BenchmarkAction measures one research of 20 keywords through the whole connector (credential,
 // form, validation, native shaping, metrics, log lines) beside a bare httputil.ReverseProxy, as it
-// comes and with the connector's own transport settings, and beside the direct call: the same
+// comes and with the connector's own transport settings, beside nginx where it is installed, and
+// beside the direct call: the same
 // stub, the same client, in one run. Each client waits for its answer before it asks again.
 //
 //	go test ./connector -run '^$' -bench Action -benchtime 3s
@@ -47,20 +51,66 @@ func BenchmarkAction(b *testing.B) {
 
 	raw := "POST /api/v1/keywords/research HTTP/1.1\r\nHost: soke\r\nX-Api-Key: sk_live_bench0001\r\n"
 	ours := "POST /v1/zapier/actions/research-keywords HTTP/1.1\r\nHost: soke\r\nX-Soke-Key: sk_live_bench0001\r\n"
+	type peer struct{ name, address, head string }
+	peers := []peer{
+		{"direct", stub, raw},
+		{"reverse-proxy", serve(b, plain), raw},
+		{"reverse-proxy-tuned", serve(b, tuned), raw},
+		{"connector", serve(b, benchServer(b, upstream.String())), ours},
+	}
+	if address, ok := startNginx(b, stub); ok {
+		peers = append(peers, peer{"nginx", address, raw})
+	}
 	for _, clients := range []int{1, 32} {
-		for _, peer := range []struct {
-			name, address, head string
-		}{
-			{"direct", stub, raw},
-			{"reverse-proxy", serve(b, plain), raw},
-			{"reverse-proxy-tuned", serve(b, tuned), raw},
-			{"connector", serve(b, benchServer(b, upstream.String())), ours},
-		} {
+		for _, peer := range peers {
 			b.Run(fmt.Sprintf("%s/clients=%d", peer.name, clients), func(b *testing.B) {
 				drive(b, peer.address, peer.head, clients)
 			})
 		}
 	}
+}
+
+// startNginx starts an nginx that passes everything on to upstream, where one is installed.
+func startNginx(b *testing.B, upstream string) (address string, ok bool) {
+	b.Helper()
+	path, err := exec.LookPath("nginx")
+	if err != nil {
+		return "", false
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	address = free.Addr().String()
+	_ = free.Close()
+	dir := b.TempDir()
+	config := fmt.Sprintf(`daemon off; worker_processes auto; pid %[1]s/pid; error_log %[1]s/error;
+events { worker_connections 1024; }
+http { access_log %[1]s/access; client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
+  keepalive_requests 100000000;
+  upstream soke { server %[2]s; keepalive 128; keepalive_requests 100000000; }
+  server { listen %[3]s; location / { proxy_pass http://soke; proxy_http_version 1.1; proxy_set_header Connection ""; } } }`, dir, upstream, address)
+	file := filepath.Join(dir, "nginx.conf")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	nginx := exec.Command(path, "-c", file, "-e", filepath.Join(dir, "error"))
+	if err := nginx.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = nginx.Process.Signal(syscall.SIGTERM)
+		_ = nginx.Wait()
+	})
+	for range 500 {
+		if conn, err := net.Dial("tcp", address); err == nil {
+			_ = conn.Close()
+			return address, true
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	b.Log("the nginx that is installed here does not start")
+	return "", false
 }
 
 func benchServer(b *testing.B, upstream string) http.Handler {

@@ -10,10 +10,13 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/robfig/cron/v3"
 
 	"github.com/usesoke/soke-connector/actions"
 	"github.com/usesoke/soke-connector/connector/sandbox"
@@ -190,6 +193,66 @@ func BenchmarkWebhooks(b *testing.B) {
 	<-stopped
 	_ = engine.Drain(context.Background())
 	b.ReportMetric(float64(b.N)/time.Since(begun).Seconds(), "webhooks/s")
+}
+
+// BenchmarkPosts is what BenchmarkWebhooks is compared with: a loop of bare http.Posts of the same
+// event to the same kind of receiver, that remembers nothing and signs nothing, alone and 128 times.
+//
+//	go test ./connector -run '^$' -bench Posts -benchtime 4000x
+func BenchmarkPosts(b *testing.B) {
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	b.Cleanup(receiver.Close)
+	transport := &http.Transport{MaxIdleConnsPerHost: 128}
+	b.Cleanup(transport.CloseIdleConnections)
+	client := &http.Client{Transport: transport}
+	for _, loops := range []int{1, 128} {
+		b.Run(fmt.Sprintf("loops=%d", loops), func(b *testing.B) {
+			var next atomic.Int64
+			var all sync.WaitGroup
+			for range loops {
+				all.Go(func() {
+					for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
+						answer, err := client.Post(fmt.Sprintf("%s/hook/%d", receiver.URL, i), "application/json", strings.NewReader(`[{"id":"evt_1","keyword":"home espresso"}]`))
+						if err != nil {
+							b.Error(err)
+							return
+						}
+						_, _ = io.Copy(io.Discard, answer.Body)
+						_ = answer.Body.Close()
+					}
+				})
+			}
+			all.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "webhooks/s")
+		})
+	}
+}
+
+// BenchmarkCronLag is what BenchmarkLag is compared with: robfig/cron with 10,000 entries in memory,
+// each due once a minute, that remember nothing and call nobody.
+//
+//	go test ./connector -run '^$' -bench CronLag -benchtime 1x
+func BenchmarkCronLag(b *testing.B) {
+	for range b.N {
+		var mu sync.Mutex
+		var lags []time.Duration
+		clock := cron.New(cron.WithSeconds(), cron.WithLocation(time.UTC))
+		for i := range 10_000 {
+			if _, err := clock.AddFunc(fmt.Sprintf("%d * * * * *", i%60), func() {
+				late := time.Since(time.Now().Truncate(time.Second))
+				mu.Lock()
+				defer mu.Unlock()
+				lags = append(lags, late)
+			}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		clock.Start()
+		<-time.After(61 * time.Second)
+		<-clock.Stop().Done()
+		slices.Sort(lags)
+		b.ReportMetric(float64(lags[len(lags)*99/100].Milliseconds()), "p99-ms")
+	}
 }
 
 // follow keeps the bench's clock with the real one until ctx ends.
