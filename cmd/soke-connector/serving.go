@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/usesoke/soke-connector/connector/listener"
@@ -80,15 +79,14 @@ const spareFiles = 512
 // connections is how many clients may be connected at a time. Each needs a file, its call to Soke
 // another, and in the sandbox the far end of that a third.
 func (f *socketFlags) connections(sandbox bool) int {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); f.MaxConnections > 0 || err != nil {
+	if f.MaxConnections > 0 {
 		return f.MaxConnections
 	}
-	files, each := min(limit.Cur, 1<<20), uint64(2)
+	each := 2
 	if sandbox {
 		each = 3
 	}
-	return int(max(files, 2*spareFiles)-spareFiles) / int(each)
+	return (max(openFiles(), 2*spareFiles) - spareFiles) / each
 }
 
 // service is a handler, where it listens, and what its clients may hold.
