@@ -150,7 +150,7 @@ func (r *running) memory() int64 {
 func TestAFloodOfOneTenantLeavesTheCallsOfAnotherAlone(t *testing.T) {
 	calls, flood, took := 40, 16, 50*time.Millisecond
 	if *load {
-		calls, flood = 300, 256
+		calls, flood = 300, 128
 	}
 	box := sandbox.New(sandbox.Options{RequestsPerMinute: -1})
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -25,7 +25,7 @@ var chaos = map[string][]int{
 
 func TestMemoryAndFilesStayFlatUnderMixedLoadWithChaos(t *testing.T) {
 	var posts atomic.Int64
-	in := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	in := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		switch posts.Add(1); rand.IntN(10) {
 		case 0:
 			w.WriteHeader(http.StatusInternalServerError)
