@@ -39,6 +39,9 @@ type ChatOutput struct {
 	CreditsRemaining *int            `json:"creditsRemaining" title:"Credits remaining" help:"Soke credits left after this call, where Soke said."`
 }
 
+// ChatCredits is what one answer of the assistant costs.
+const ChatCredits = 5
+
 // ChatCompletion declares the chat.
 func (declared) ChatCompletion() Action {
 	return New(Action{
@@ -46,7 +49,7 @@ func (declared) ChatCompletion() Action {
 		Title:       "Ask the Assistant",
 		Description: "Asks the Soke assistant a question about your channel, your topic or your next video.",
 		Noun:        "Chat",
-		Credits:     5,
+		Credits:     ChatCredits,
 		Slow:        true,
 		Sample: object{
 			"content":          json.RawMessage(`"1. Home Espresso on a Budget\n2. Espresso at Home in 5 Minutes\n3. I Replaced My Cafe"`),

@@ -67,6 +67,9 @@ func (o ResearchOutput) MarshalOutput() ([]byte, error) {
 // keywordSize is about the length of a keyword as Soke sends it.
 const keywordSize = 256
 
+// ResearchCredits is what one research costs, whoever asks: a user or a watch.
+const ResearchCredits = 2
+
 // ResearchKeywords declares the keyword research.
 func (declared) ResearchKeywords() Action {
 	return New(Action{
@@ -74,7 +77,7 @@ func (declared) ResearchKeywords() Action {
 		Title:       "Research Keywords",
 		Description: "Researches keywords for a YouTube topic, with competition scores and trend directions.",
 		Noun:        "Keyword",
-		Credits:     2,
+		Credits:     ResearchCredits,
 		Sample: object{
 			"topic":    json.RawMessage(`"home espresso"`),
 			"platform": json.RawMessage(`"youtube"`),

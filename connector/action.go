@@ -92,19 +92,12 @@ func writeAnswer(c echo.Context, a Answer) error {
 
 // unknownAction names the nearest action there is.
 func (s *Server) unknownAction(c echo.Context, _ *call) error {
-	return unknown("action", c.Param("action"), s.actionKeys())
+	_, err := s.Catalogue.Action(c.Param("action"))
+	return err
 }
 
 // unknownTrigger names the nearest trigger there is.
 func (s *Server) unknownTrigger(c echo.Context, _ *call) error {
-	return unknown("trigger", c.Param("trigger"), s.triggerKeys())
-}
-
-// unknown is the refusal of a name that the catalogue does not have.
-func unknown(what, name string, known []string) error {
-	hint := schemas.Nearest(name, known)
-	return &soke.Error{
-		Code: soke.NotFound, NotSent: true,
-		Message: fmt.Sprintf("There is no %s %s; %s.", what, schemas.Quote(name), hint),
-	}
+	_, err := s.Catalogue.Trigger(c.Param("trigger"))
+	return err
 }

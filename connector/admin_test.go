@@ -76,7 +76,7 @@ func TestACallersRequestIDIsKeptIfItIsOne(t *testing.T) {
 		}
 	}
 	seen := map[string]bool{}
-	for _, id := range []string{"", strings.Repeat("x", 129), "a b", "a:b", "a\tb", "é", "a/b", "<script>"} {
+	for _, id := range []string{"", strings.Repeat("x", 129), "a b", "a:b", "a\tb", "é", "a/b", "<script>", "sk_live_canary_0123456789"} {
 		got := s.call(http.MethodGet, "/v1/make/nothing", "", "X-Request-Id", id).header.Get("X-Request-Id")
 		if got == id || len(got) != 36 || seen[got] {
 			t.Errorf("%q became %q", id, got)

@@ -37,13 +37,14 @@ const callKey = "soke-connector/call"
 
 func callOf(c echo.Context) *call { return c.Get(callKey).(*call) }
 
-var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+// callersID is the form of a request id that is taken over from a caller.
+var callersID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 
 // newCall opens the books on a request. The dialect is taken from the path, so that even a path
 // that leads nowhere is refused in the right words.
 func (s *Server) newCall(r *http.Request) *call {
 	k := &call{requestID: r.Header.Get(headerRequestID), begun: s.Now(), route: route{operation: "none"}}
-	if !requestIDForm.MatchString(k.requestID) {
+	if !callersID.MatchString(k.requestID) || soke.Mask(k.requestID) != k.requestID {
 		k.requestID = uuid.NewString()
 	}
 	for _, p := range s.Platforms {
@@ -55,10 +56,17 @@ func (s *Server) newCall(r *http.Request) *call {
 	return k
 }
 
+// platform names whoever called, "" outside the platforms.
+func (k *call) platform() platform.Name {
+	if k.route.dialect == nil {
+		return ""
+	}
+	return k.route.dialect.Name()
+}
+
 // words is what a failure's message needs to know of the call.
 func (k *call) words() platform.Call {
 	return platform.Call{
-		Operation:      k.route.title,
 		Credits:        k.route.credits,
 		ConnectionTest: k.route.test,
 		RequestID:      k.requestID,

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -75,15 +73,15 @@ type acceptedAnswer struct {
 
 // callbackMessage is what is posted.
 type callbackMessage struct {
-	Status string          `json:"status"`
-	Result json.RawMessage `json:"result,omitempty"`
-	Error  any             `json:"error,omitempty"`
+	Status string                `json:"status"`
+	Result json.RawMessage       `json:"result,omitempty"`
+	Error  *platform.NativeError `json:"error,omitempty"`
 }
 
 // accept keeps an action for later and answers at once.
 func (s *Server) accept(c echo.Context, k *call, a actions.Action, bound actions.Bound, target string) error {
 	ctx := c.Request().Context()
-	if err := s.checkCallback(ctx, target); err != nil {
+	if err := s.checkCallback(ctx, k.route.dialect, target); err != nil {
 		return err
 	}
 	input, err := json.Marshal(bound.Input)
@@ -91,7 +89,7 @@ func (s *Server) accept(c echo.Context, k *call, a actions.Action, bound actions
 		return err
 	}
 	err = s.Callbacks.Store.AddCallback(ctx, Callback{
-		ID: "cbk_" + triggers.Nonce(15), Platform: string(k.route.dialect.Name()), Action: a.Key, RequestID: k.requestID,
+		ID: "cbk_" + triggers.Nonce(15), Platform: string(k.platform()), Action: a.Key, RequestID: k.requestID,
 		Secret: CallbackSecret{
 			Credential: k.session.Credential(), Input: input, Target: target,
 			IdempotencyKey: c.Request().Header.Get(headerIdempotencyKey),
@@ -105,19 +103,19 @@ func (s *Server) accept(c echo.Context, k *call, a actions.Action, bound actions
 	return c.JSON(http.StatusAccepted, acceptedAnswer{Status: "accepted", RequestID: k.requestID})
 }
 
-// checkCallback admits Zapier's own callback host (platforms/zapier.md, d) and what the operator
-// has allowed.
-func (s *Server) checkCallback(ctx context.Context, target string) error {
+// checkCallback admits where the caller's platform waits for answers, and what the operator has
+// allowed.
+func (s *Server) checkCallback(ctx context.Context, caller platform.Dialect, target string) error {
 	refusal := &soke.Error{
 		Code: soke.InvalidInput, NotSent: true, Field: headerCallbackURL, Label: "Callback URL",
-		Message: "Callback URL: it must be a callback of Zapier's, or a host that the connector's operator has allowed.",
+		Message: "Callback URL: it must be a callback of the platform's own, or a host that the connector's operator has allowed.",
 	}
 	if s.Callbacks == nil {
 		refusal.Message = "Callback URL: this connector takes no callbacks."
 		return refusal
 	}
 	u, err := s.Callbacks.Targets.CheckURL(target)
-	if err != nil || !zapierHost(u) && !s.Callbacks.Targets.Allowed(u) {
+	if err != nil || !caller.TakesCallback(u) && !s.Callbacks.Targets.Allowed(u) {
 		return refusal
 	}
 	limited, cancel := context.WithTimeout(ctx, lookupWait)
@@ -126,11 +124,6 @@ func (s *Server) checkCallback(ctx context.Context, target string) error {
 		return refusal
 	}
 	return nil
-}
-
-func zapierHost(u *url.URL) bool {
-	host := u.Hostname()
-	return u.Scheme == "https" && (host == "zapier.com" || strings.HasSuffix(host, ".zapier.com"))
 }
 
 // answerCallback makes the call of a callback and returns what is to be posted.
@@ -144,9 +137,8 @@ func (s *Server) answerCallback(ctx context.Context, c Callback) []byte {
 	answer, err := s.callForCallback(ctx, k, c)
 	message := callbackMessage{Status: "success", Result: answer.Body}
 	if err != nil {
-		failure := asError(err)
-		k.code = failure.Code
-		message = callbackMessage{Status: "failed", Error: s.nativeError(k, failure)}
+		native := k.native(err)
+		message = callbackMessage{Status: "failed", Error: &native}
 	}
 	s.Metrics.answered(c.Platform, c.Action+"-callback", http.StatusOK, s.Now().Sub(k.begun))
 	s.Logger.InfoContext(ctx, "callback answered", "callback", c.ID, "operation", c.Action, "code", string(k.code), "request_id", c.RequestID)
@@ -159,11 +151,11 @@ func (s *Server) answerCallback(ctx context.Context, c Callback) []byte {
 }
 
 func (s *Server) callForCallback(ctx context.Context, k *call, c Callback) (Answer, error) {
-	action, ok := s.actionNamed(c.Action)
-	if !ok {
-		return Answer{}, unknown("action", c.Action, s.actionKeys())
+	action, err := s.Catalogue.Action(c.Action)
+	if err != nil {
+		return Answer{}, err
 	}
-	k.route.title, k.route.credits = action.Title, action.Credits
+	k.route.credits = action.Credits
 	if c.State == CallbackCalling {
 		return Answer{}, &soke.Error{
 			Code: soke.UpstreamTimeout, RequestID: c.RequestID,
@@ -187,11 +179,4 @@ func (s *Server) callForCallback(ctx context.Context, k *call, c Callback) (Answ
 		credential: c.Secret.Credential, action: action.Key, key: c.Secret.IdempotencyKey, input: bound.Input,
 	}, pay)
 	return answer, err
-}
-
-func (s *Server) nativeError(k *call, failure *soke.Error) any {
-	if k.route.dialect == nil {
-		return nil
-	}
-	return k.route.dialect.NativeError(platform.Describe(failure, k.words()), k.words())
 }

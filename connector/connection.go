@@ -51,12 +51,10 @@ func (s *Server) checkConnection(c echo.Context, k *call) error {
 			return c.JSON(http.StatusOK, found)
 		}
 	}
-	failure := asError(err)
-	k.code = failure.Code
 	return c.JSON(http.StatusOK, struct {
 		OK    bool                 `json:"ok"`
 		Error platform.NativeError `json:"error"`
-	}{Error: k.route.dialect.NativeError(platform.Describe(failure, k.words()), k.words())})
+	}{Error: k.native(err)})
 }
 
 func (s *Server) probe(ctx context.Context, session *soke.Session) (connectionAnswer, error) {

@@ -1,11 +1,14 @@
 package connector
 
 import (
+	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/usesoke/soke-connector/connector/platform"
 	"github.com/usesoke/soke-connector/schemas"
 	"github.com/usesoke/soke-connector/triggers"
 )
@@ -42,12 +45,9 @@ func (s *Server) estimate(c echo.Context, k *call) error {
 	case head.Trigger != "":
 		return s.estimateTrigger(c, k, head.Trigger, form)
 	}
-	a, ok := s.actionNamed(head.Action)
-	if !ok {
-		return &schemas.FieldError{
-			Field: "action", Label: "Action", Problem: "there is no action " + schemas.Quote(head.Action),
-			Accepted: schemas.Nearest(head.Action, s.actionKeys()),
-		}
+	a, err := s.Catalogue.Action(head.Action)
+	if err != nil {
+		return unknownOperation(err)
 	}
 	if form.Len() > 0 {
 		if _, err := a.Bind(form); err != nil {
@@ -61,12 +61,9 @@ func (s *Server) estimate(c echo.Context, k *call) error {
 const previewRuns = 5
 
 func (s *Server) estimateTrigger(c echo.Context, k *call, key string, form *schemas.Object) error {
-	t, ok := s.triggerNamed(key)
-	if !ok {
-		return &schemas.FieldError{
-			Field: "trigger", Label: "Trigger", Problem: "there is no trigger " + schemas.Quote(key),
-			Accepted: schemas.Nearest(key, s.triggerKeys()),
-		}
+	t, err := s.Catalogue.Trigger(key)
+	if err != nil {
+		return unknownOperation(err)
 	}
 	opening, err := s.opening(k.session.Credential(), t, form)
 	if err != nil {
@@ -99,19 +96,15 @@ func (s *Server) estimateTrigger(c echo.Context, k *call, key string, form *sche
 	return c.JSON(http.StatusOK, answer)
 }
 
-// actionKeys and triggerKeys are what the catalogue knows, for hints.
-func (s *Server) actionKeys() []string {
-	keys := make([]string, 0, len(s.Catalogue.Actions))
-	for _, a := range s.Catalogue.Actions {
-		keys = append(keys, a.Key)
+// unknownOperation refuses a key that is none as what it is here: a field of the form.
+func unknownOperation(err error) error {
+	var unknown *platform.UnknownError
+	if !errors.As(err, &unknown) {
+		return err
 	}
-	return keys
-}
-
-func (s *Server) triggerKeys() []string {
-	keys := make([]string, 0, len(s.Catalogue.Triggers))
-	for _, t := range s.Catalogue.Triggers {
-		keys = append(keys, t.Key)
+	label := strings.ToUpper(unknown.Kind[:1]) + unknown.Kind[1:]
+	return &schemas.FieldError{
+		Field: unknown.Kind, Label: label,
+		Problem: "there is no " + unknown.Kind + " " + schemas.Quote(unknown.Key), Accepted: unknown.Nearest,
 	}
-	return keys
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/usesoke/soke-connector/schemas"
 )
 
-// fail is the one place where an error becomes an answer: it is echo's error handler.
+// fail makes an answer of an error: it is echo's error handler.
 func (s *Server) fail(err error, c echo.Context) {
 	k := callOf(c)
 	failure := asError(err)
@@ -26,8 +26,7 @@ func (s *Server) fail(err error, c echo.Context) {
 	}
 	h := c.Response().Header()
 	sokeHeaders(h, failure.RequestID, failure.Limits)
-	said := platform.Describe(failure, k.words())
-	status, header, body := s.render(c, k, said)
+	status, header, body := k.render(c, failure)
 	for name, values := range header {
 		h[name] = values
 	}
@@ -36,11 +35,12 @@ func (s *Server) fail(err error, c echo.Context) {
 	}
 }
 
-// render puts a failure into the words of whoever called.
-func (s *Server) render(c echo.Context, k *call, f platform.Failure) (int, http.Header, any) {
+// render says a failure as the whole answer that whoever called understands.
+func (k *call) render(c echo.Context, failure *soke.Error) (status int, header http.Header, body any) {
+	f := platform.Describe(failure, k.words())
 	switch {
 	case k.route.dialect != nil:
-		return k.route.dialect.Error(f, k.words())
+		return platform.Answer(k.platform(), f, k.words())
 	case strings.HasPrefix(c.Request().URL.Path, "/openai/"):
 		return platform.OpenAI(f)
 	default:
@@ -48,14 +48,25 @@ func (s *Server) render(c echo.Context, k *call, f platform.Failure) (int, http.
 	}
 }
 
+// native says why a call failed for an answer that holds its failure: that of a connection's check,
+// or of a callback.
+func (k *call) native(err error) platform.NativeError {
+	failure := asError(err)
+	k.code = failure.Code
+	return platform.Native(k.platform(), platform.Describe(failure, k.words()), k.words())
+}
+
 // asError makes one *soke.Error of whatever failed.
 func asError(err error) *soke.Error {
 	var known *soke.Error
 	var field *schemas.FieldError
+	var unknown *platform.UnknownError
 	var routing *echo.HTTPError
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &unknown):
+		return &soke.Error{Code: soke.NotFound, Message: unknown.Error(), NotSent: true}
 	case errors.As(err, &field):
 		return &soke.Error{Code: soke.InvalidInput, Message: field.Error(), Field: field.Field, Label: field.Label, NotSent: true}
 	case errors.Is(err, echo.ErrNotFound):

@@ -7,7 +7,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/usesoke/soke-connector/connector/platform"
 	"github.com/usesoke/soke-connector/connector/soke"
 )
 
@@ -20,7 +19,7 @@ func (s *Server) relay(c echo.Context, k *call, stream *soke.Stream) error {
 		if err != nil {
 			failure := asError(err)
 			k.code = failure.Code
-			_, _, body := s.render(c, k, platform.Describe(failure, k.words()))
+			_, _, body := k.render(c, failure)
 			said, _ := json.Marshal(body)
 			_ = out.send(string(said))
 			return nil

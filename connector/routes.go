@@ -20,8 +20,7 @@ type route struct {
 	summary   string
 	// dialect is whose words the route speaks; nil outside the platforms.
 	dialect platform.Dialect
-	// title and credits are what a failure's message calls the operation and its price.
-	title   string
+	// credits is what a successful call costs, for the message of a failed one.
 	credits int
 	// test marks the test of a connection, whose refusals some platforms show differently.
 	test bool
@@ -36,8 +35,7 @@ type route struct {
 	accepted bool
 	// headers are the request headers of the route beyond the credential's.
 	headers []string
-	// doc is the path as OpenAPI shows it, where the router's own form differs; documents
-	// leaves a route out when it is another one's twin.
+	// doc is the path as OpenAPI shows it, where the router's own form differs.
 	doc    string
 	handle func(echo.Context, *call) error
 }
@@ -48,8 +46,8 @@ func (s *Server) table() []route {
 		{method: http.MethodGet, path: healthPath, operation: "healthz", open: true, summary: "Is the process alive?", answer: statusSchema(), handle: s.health},
 		{method: http.MethodGet, path: "/readyz", operation: "readyz", open: true, summary: "Can it do its work?", answer: statusSchema(), handle: s.ready},
 		{method: http.MethodGet, path: "/openapi.json", operation: "openapi", open: true, summary: "This document", handle: s.serveOpenAPI},
-		{method: http.MethodPost, path: "/openai/v1/chat/completions", operation: "openai-chat", title: "Chat", credits: 5, summary: "Chat as OpenAI's clients speak it, streaming included", handle: s.openAIChat},
-		{method: http.MethodGet, path: "/openai/v1/models", operation: "openai-models", title: "Models", summary: "The models that the chat knows", handle: s.openAIModels},
+		{method: http.MethodPost, path: "/openai/v1/chat/completions", operation: "openai-chat", credits: actions.ChatCredits, summary: "Chat as OpenAI's clients speak it, streaming included", handle: s.openAIChat},
+		{method: http.MethodGet, path: "/openai/v1/models", operation: "openai-models", summary: "The models that the chat knows", handle: s.openAIModels},
 	}
 	for _, p := range s.Platforms {
 		all = append(all, s.platformTable(p)...)
@@ -61,16 +59,16 @@ func (s *Server) table() []route {
 func (s *Server) platformTable(p platform.Dialect) []route {
 	root := "/v1/" + string(p.Name())
 	all := []route{
-		{method: http.MethodGet, path: root + "/connection", operation: "connection", title: "Connection Test", test: true, summary: "Tests the connection without spending a credit", answer: connectionSchema(), handle: s.testConnection},
-		{method: http.MethodGet, path: root + "/connection/check", operation: "connection-check", title: "Connection Test", test: true, open: true, summary: "The same test, always answered with 200", answer: connectionCheckSchema(), handle: s.checkConnection},
+		{method: http.MethodGet, path: root + "/connection", operation: "connection", test: true, summary: "Tests the connection without spending a credit", answer: connectionSchema(), handle: s.testConnection},
+		{method: http.MethodGet, path: root + "/connection/check", operation: "connection-check", test: true, open: true, summary: "The same test, always answered with 200", answer: connectionCheckSchema(), handle: s.checkConnection},
 		{method: http.MethodGet, path: root + "/catalog", operation: "catalog", open: true, summary: "The catalogue as data", answer: catalogueSchema(), handle: s.catalogue},
-		{method: http.MethodPost, path: root + "/estimate", operation: "estimate", title: "Estimate", summary: "What an operation costs; spends and stores nothing", body: estimateInputSchema(), answer: estimateSchema(), handle: func(c echo.Context, k *call) error { return orStorage(s.estimate(c, k)) }},
+		{method: http.MethodPost, path: root + "/estimate", operation: "estimate", summary: "What an operation costs; spends and stores nothing", body: estimateInputSchema(), answer: estimateSchema(), handle: func(c echo.Context, k *call) error { return orStorage(s.estimate(c, k)) }},
 		{method: http.MethodPost, path: root + "/actions/:action", operation: "action", open: true, handle: s.unknownAction},
 	}
 	for _, a := range s.Catalogue.Actions {
 		all = append(all, route{
 			method: http.MethodPost, path: root + "/actions/" + a.Key, operation: a.Key,
-			title: a.Title, credits: a.Credits, summary: a.Description,
+			credits: a.Credits, summary: a.Description,
 			body: a.Input.Schema, answer: a.Output.Schema, headers: []string{headerIdempotencyKey, headerCallbackURL}, accepted: true,
 			handle: func(c echo.Context, k *call) error { return s.runAction(c, k, a) },
 		})
@@ -81,7 +79,7 @@ func (s *Server) platformTable(p platform.Dialect) []route {
 	for _, method := range rawMethods() {
 		all = append(all, route{
 			method: method, path: root + "/soke/*", doc: root + "/soke/{path}", operation: "soke",
-			title: "API Call", summary: "An authorised call to any Soke endpoint below /api/v1/ except auth/", handle: s.rawCall,
+			summary: "An authorised call to any Soke endpoint below /api/v1/ except auth/", handle: s.rawCall,
 		})
 	}
 	for i := range all {
@@ -93,7 +91,7 @@ func (s *Server) platformTable(p platform.Dialect) []route {
 // triggerTable is the surface of the triggers.
 func (s *Server) triggerTable(p platform.Dialect, root string) []route {
 	all := []route{
-		{method: http.MethodPost, path: root + "/connection/rotate", operation: "connection-rotate", title: "Key Rotation", summary: "Moves everything made with a previous key to this one", body: inputSchema[rotateInput](), answer: answerSchema[rotateAnswer](), handle: func(c echo.Context, k *call) error { return orStorage(s.rotate(c, k)) }},
+		{method: http.MethodPost, path: root + "/connection/rotate", operation: "connection-rotate", summary: "Moves everything made with a previous key to this one", body: inputSchema[rotateInput](), answer: answerSchema[rotateAnswer](), handle: func(c echo.Context, k *call) error { return orStorage(s.rotate(c, k)) }},
 	}
 	for _, line := range []struct{ method, path string }{
 		{http.MethodGet, "/sample"}, {http.MethodPost, "/poll"}, {http.MethodPost, "/subscriptions"}, {http.MethodGet, "/subscriptions"},
@@ -115,19 +113,9 @@ func (s *Server) triggerTable(p platform.Dialect, root string) []route {
 			{method: http.MethodGet, path: base + "/subscriptions/:id", doc: base + "/subscriptions/{id}", summary: "The state of a subscription", answer: state, handle: with(s.showSubscription)},
 			{method: http.MethodDelete, path: base + "/subscriptions/:id", doc: base + "/subscriptions/{id}", summary: "Ends a subscription, for its key or its token", open: true, headers: []string{headerUnsubscribeToken}, answer: answerSchema[deletedAnswer](), handle: with(s.unsubscribe)},
 		} {
-			r.operation, r.title, r.credits = t.Key, t.Title, t.Credits
+			r.operation, r.credits = t.Key, t.Credits
 			all = append(all, r)
 		}
 	}
 	return all
-}
-
-// actionNamed returns the action with a key.
-func (s *Server) actionNamed(key string) (actions.Action, bool) {
-	for _, a := range s.Catalogue.Actions {
-		if a.Key == key {
-			return a, true
-		}
-	}
-	return actions.Action{}, false
 }

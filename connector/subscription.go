@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,7 +76,7 @@ func (s *Server) subscribe(c echo.Context, k *call, t triggers.Trigger) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	host, err := s.checkTarget(ctx, head.TargetURL)
+	host, err := s.checkTarget(ctx, k.route.dialect.Receiver(), head.TargetURL)
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,7 @@ func (s *Server) subscribe(c echo.Context, k *call, t triggers.Trigger) error {
 		return err
 	}
 	sokeHeaders(c.Response().Header(), check.RequestID, check.Limits)
-	asked := triggers.Subscribing{Opening: opening, Platform: string(k.route.dialect.Name()), Target: head.TargetURL, Host: host}
+	asked := triggers.Subscribing{Opening: opening, Platform: string(k.platform()), Target: head.TargetURL, Host: host}
 	var made triggers.Subscribed
 	if head.Test {
 		made, err = s.subscribeTest(ctx, t, asked)
@@ -121,7 +122,7 @@ func (s *Server) subscribeTest(ctx context.Context, t triggers.Trigger, asked tr
 }
 
 // checkTarget refuses what webhooks may not reach, and returns the target's host.
-func (s *Server) checkTarget(ctx context.Context, target string) (string, error) {
+func (s *Server) checkTarget(ctx context.Context, receiver delivery.Receiver, target string) (string, error) {
 	u, err := s.Watching.Targets.CheckURL(target)
 	if err == nil {
 		limited, cancel := context.WithTimeout(ctx, lookupWait)
@@ -130,9 +131,13 @@ func (s *Server) checkTarget(ctx context.Context, target string) (string, error)
 	}
 	var refused *delivery.TargetError
 	if errors.As(err, &refused) {
+		says := []string{"Target URL: " + refused.Problem + ".", refused.Hint}
+		if refused.Private && receiver.PrivateHint != "" {
+			says = slices.Insert(says, 1, receiver.PrivateHint)
+		}
 		return "", &soke.Error{
 			Code: soke.InvalidInput, NotSent: true, Field: "targetUrl", Label: "Target URL",
-			Message: "Target URL: " + refused.Error() + ".",
+			Message: strings.Join(says, " "),
 		}
 	}
 	if err != nil {
@@ -147,12 +152,12 @@ func (s *Server) findTarget(c echo.Context, k *call, _ triggers.Trigger) error {
 	if target == "" {
 		return &schemas.FieldError{Field: "targetUrl", Label: "Target URL", Problem: "it is missing", Accepted: "the target of a subscription, as a query parameter"}
 	}
-	found, watch, err := s.Watching.Store.FindTarget(c.Request().Context(), k.session.Credential().Key, string(k.route.dialect.Name()), target)
+	found, watch, err := s.Watching.Store.FindTarget(c.Request().Context(), k.session.Credential().Key, string(k.platform()), target)
 	return s.writeSubscription(c, found, watch, err)
 }
 
 func (s *Server) showSubscription(c echo.Context, k *call, _ triggers.Trigger) error {
-	found, watch, err := s.Watching.Store.FindSubscription(c.Request().Context(), k.session.Credential().Key, string(k.route.dialect.Name()), c.Param("id"))
+	found, watch, err := s.Watching.Store.FindSubscription(c.Request().Context(), k.session.Credential().Key, string(k.platform()), c.Param("id"))
 	return s.writeSubscription(c, found, watch, err)
 }
 
@@ -187,7 +192,7 @@ func (s *Server) unsubscribe(c echo.Context, k *call, _ triggers.Trigger) error 
 	if err != nil && token == "" {
 		return err
 	}
-	err = s.Watching.Store.EndSubscription(c.Request().Context(), cred.Key, token, string(k.route.dialect.Name()), c.Param("id"), s.Now())
+	err = s.Watching.Store.EndSubscription(c.Request().Context(), cred.Key, token, string(k.platform()), c.Param("id"), s.Now())
 	if err != nil {
 		return subscriptionError(err)
 	}

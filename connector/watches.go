@@ -102,13 +102,3 @@ func (s *Server) recheck(ctx context.Context, key soke.Key) {
 		s.Watching.Runner.Wake()
 	}
 }
-
-// triggerNamed returns the trigger with a key.
-func (s *Server) triggerNamed(key string) (triggers.Trigger, bool) {
-	for _, t := range s.Catalogue.Triggers {
-		if t.Key == key {
-			return t, true
-		}
-	}
-	return triggers.Trigger{}, false
-}

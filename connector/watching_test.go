@@ -110,12 +110,8 @@ func startWatching(t *testing.T, options ...func(*watchingSetup)) *watching {
 	if err != nil {
 		t.Fatal(err)
 	}
-	receivers := map[string]delivery.Receiver{}
-	for _, d := range platforms() {
-		receivers[string(d.Name())] = d.Receiver()
-	}
 	engine := set.engine
-	engine.Store, engine.Guard, engine.Receivers, engine.Logger = db, guard, receivers, logger
+	engine.Store, engine.Guard, engine.Receivers, engine.Logger = db, guard, platform.Receivers(platforms()), logger
 	engine.UserAgent, engine.Now = "soke-connector/test", w.clock
 	if engine.Observe == nil {
 		engine.Observe = metrics.ObserveDelivery
@@ -609,6 +605,13 @@ func TestTargetsThatMayNotBeReachedAreRefusedWithTheReason(t *testing.T) {
 		a := w.post("/v1/n8n/triggers/new-keyword/subscriptions", fmt.Sprintf(`{%s,"targetUrl":%q}`, espresso, target))
 		if a.status != 400 || a.failure(t)["field"] != "targetUrl" || !strings.Contains(string(a.body), says) {
 			t.Errorf("%s: %d %s", target, a.status, a.body)
+		}
+	}
+	for _, d := range platforms() {
+		a := w.post("/v1/"+string(d.Name())+"/triggers/new-keyword/subscriptions", fmt.Sprintf(`{%s,"targetUrl":"http://10.0.0.7/hook"}`, espresso))
+		message := a.failure(t)["message"].(string)
+		if !strings.Contains(message, "--allow-targets. (request") || strings.Contains(message, "set WEBHOOK_URL") != (d.Name() == platform.N8n) {
+			t.Errorf("%s is told %q", d.Name(), message)
 		}
 	}
 }

@@ -19,7 +19,6 @@ func (declared) CompetitionDrop() Trigger {
 		Title:       "Competition Drop",
 		Description: "Triggers when the competition score of a known keyword has fallen by the threshold.",
 		Noun:        "Competition Drop",
-		Credits:     2,
 		Sample:      []any{sampleEvent("competition-drop", "best home espresso machine", 0.46, "stable", &score, &trend)},
 	}, func(in CompetitionDropInput) (WatchInput, competitionDropParameters) {
 		return in.WatchInput, in.competitionDropParameters

@@ -9,7 +9,6 @@ func (declared) NewKeyword() Trigger {
 		Title:       "New Keyword",
 		Description: "Triggers when a research finds a keyword that it has not found before.",
 		Noun:        "Keyword",
-		Credits:     2,
 		Sample: []any{
 			sampleEvent("new-keyword", "home espresso for beginners", 0.42, "rising", nil, nil),
 			sampleEvent("new-keyword", "quiet espresso grinder", 0.31, "stable", nil, nil),

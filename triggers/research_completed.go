@@ -17,7 +17,6 @@ func (declared) ResearchCompleted() Trigger {
 		Title:       "Research Completed",
 		Description: "Triggers when a scheduled research has completed, with all of its keywords.",
 		Noun:        "Research",
-		Credits:     2,
 		Sample: []any{ResearchEvent{
 			Head:     sampleHead("research-completed", ""),
 			Keywords: keywords, Count: len(keywords), NewCount: 1,

@@ -19,7 +19,6 @@ func (declared) TrendChange() Trigger {
 		Title:       "Trend Change",
 		Description: "Triggers when the trend of a known keyword changes its direction.",
 		Noun:        "Trend",
-		Credits:     2,
 		Sample:      []any{sampleEvent("trend-change", "home espresso for beginners", 0.42, "rising", &score, &trend)},
 	}, func(in TrendChangeInput) (WatchInput, trendChangeParameters) {
 		return in.WatchInput, in.trendChangeParameters

@@ -17,7 +17,7 @@ type Trigger struct {
 	Title, Description string
 	// Noun is the thing an event is about, in the singular.
 	Noun string
-	// Credits is what one run of the watch behind it costs.
+	// Credits is what one run of the watch behind it costs: a research. New fills it in.
 	Credits int
 	// Input and Output describe the form and an event.
 	Input, Output *schemas.Form
@@ -67,6 +67,7 @@ func All() []Trigger {
 // the shape of its events and its rule. It panics when the types cannot be expressed as a form,
 // which a test of the catalogue finds long before a user.
 func New[In, Parameters, Event any](t Trigger, split func(In) (WatchInput, Parameters), rule func(Parameters) Rule) Trigger {
+	t.Credits = actions.ResearchCredits
 	var err error
 	if t.Input, err = schemas.Input[In](); err != nil {
 		panic(fmt.Sprintf("trigger %s: input: %v", t.Key, err))

@@ -37,13 +37,9 @@ func (c *serveCommand) engines(db *sqlite.DB, client *soke.Client, dialects []pl
 	if err != nil {
 		return nil, err
 	}
-	receivers := map[string]delivery.Receiver{}
-	for _, d := range dialects {
-		receivers[string(d.Name())] = d.Receiver()
-	}
 	e := &engines{}
 	if e.outbox, err = delivery.NewEngine(delivery.EngineOptions{
-		Store: db, Guard: guard, Receivers: receivers, Logger: logger,
+		Store: db, Guard: guard, Receivers: platform.Receivers(dialects), Logger: logger,
 		UserAgent: "soke-connector/" + version, Observe: metrics.ObserveDelivery,
 	}); err != nil {
 		return nil, err

@@ -48,7 +48,7 @@ func Native(name Name, f Failure, call Call) NativeError {
 }
 
 // Answer wraps a native error into the whole answer of a platform.
-func Answer(name Name, f Failure, call Call) (int, http.Header, any) {
+func Answer(name Name, f Failure, call Call) (int, http.Header, Body) {
 	e := Native(name, f, call)
 	header := http.Header{}
 	if e.RetryAfter != nil {
@@ -58,11 +58,10 @@ func Answer(name Name, f Failure, call Call) (int, http.Header, any) {
 }
 
 // Plain answers where no platform called: the same shape without a platform.
-func Plain(f Failure) (int, http.Header, any) {
+func Plain(f Failure) (int, http.Header, Body) {
 	status, header, body := Answer("", f, Call{})
-	plain := body.(Body)
-	plain.Meta.Platform = nil
-	return status, header, plain
+	body.Meta.Platform = nil
+	return status, header, body
 }
 
 // openAIBody is a failure as OpenAI's clients read it.

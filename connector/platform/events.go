@@ -1,10 +1,6 @@
 package platform
 
-import (
-	"encoding/json"
-
-	"github.com/usesoke/soke-connector/connector/soke"
-)
+import "encoding/json"
 
 // Page is what a poll answers with.
 type Page struct {
@@ -38,12 +34,4 @@ func (p Page) NewestFirst() any {
 		list = append(list, p.Events[i])
 	}
 	return list
-}
-
-// PausedError returns how a dialect tells its receivers why a watch is paused.
-func PausedError(d Dialect) func(*soke.Error) any {
-	return func(e *soke.Error) any {
-		call := Call{Operation: "Trigger", Credits: 2}
-		return d.NativeError(Describe(e, call), call)
-	}
 }

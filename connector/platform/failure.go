@@ -77,11 +77,9 @@ func waitSeconds(e *soke.Error) int {
 	return int(math.Ceil(min(e.RetryAfter, maxWait).Seconds()))
 }
 
-var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
-
 func requestID(e *soke.Error, call Call) string {
 	for _, id := range []string{e.RequestID, call.RequestID} {
-		if requestIDForm.MatchString(id) && masked(id) == id {
+		if soke.IsRequestID(id) {
 			return id
 		}
 	}
@@ -107,19 +105,14 @@ func clip(s string, n int) string {
 	return strings.TrimRight(cut, " ,.;:") + "…"
 }
 
-var secretForms = regexp.MustCompile(`sk_live_[A-Za-z0-9_-]*|eyJ[A-Za-z0-9_-]{5,}(\.[A-Za-z0-9_-]*)*`)
-
-// masked hides whatever looks like a key or a token. Clients of Soke mask what they read; this is
-// the last line of defence.
-func masked(s string) string { return secretForms.ReplaceAllString(s, "[hidden]") }
-
 // systemErrors are names that n8n searches messages for and then replaces the message by a text
 // of its own (platforms/n8n.md section 3).
 var systemErrors = regexp.MustCompile(`(?i)\bE(PERM|ACCES|NOENT|CONNREFUSED|CONNRESET|NOTFOUND|TIMEDOUT|CONNABORTED|ADDRINUSE|EXIST|ISDIR|NOTDIR|NOTEMPTY|PIPE|HOSTUNREACH|ADDRNOTAVAIL|MFILE|AI_AGAIN)\b`)
 
 var tags = regexp.MustCompile(`<[A-Za-z/!][^>]*>`)
 
-// clean makes a text fit to be shown: one line, no markup, no secret, no control character.
+// clean makes a text fit to be shown: one line, no markup, no control character, no secret. The
+// client of Soke has masked what it read; this is the last line of defence.
 func clean(s string) string {
 	s = strings.ToValidUTF8(s, "")
 	s = tags.ReplaceAllString(s, " ")
@@ -133,7 +126,7 @@ func clean(s string) string {
 		return r
 	}, s)
 	// Only now that nothing is left to be taken out of the middle of a secret.
-	s = systemErrors.ReplaceAllString(masked(s), "a system fault")
+	s = systemErrors.ReplaceAllString(soke.Mask(s), "a system fault")
 	return strings.Join(strings.Fields(s), " ")
 }
 
@@ -144,7 +137,7 @@ func cleanValue(v any, depth int) any {
 	}
 	switch v := v.(type) {
 	case string:
-		return masked(strings.ToValidUTF8(v, ""))
+		return soke.Mask(strings.ToValidUTF8(v, ""))
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
@@ -157,7 +150,7 @@ func cleanValue(v any, depth int) any {
 		}
 		out := make(map[string]any, len(v))
 		for name, value := range v {
-			out[masked(strings.ToValidUTF8(name, ""))] = cleanValue(value, depth+1)
+			out[soke.Mask(strings.ToValidUTF8(name, ""))] = cleanValue(value, depth+1)
 		}
 		return out
 	default:

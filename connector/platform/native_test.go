@@ -55,11 +55,11 @@ var contract = []struct {
 }
 
 func TestEveryCodeIsNativeOnEveryPlatform(t *testing.T) {
-	call := platform.Call{Operation: "Research Keywords", Credits: 2, RequestID: "req-1"}
+	call := platform.Call{Credits: 2, RequestID: "req-1"}
 	for _, d := range []platform.Dialect{zapier.Dialect{}, n8n.Dialect{}, make.Dialect{}} {
 		for _, c := range contract {
-			status, header, body := d.Error(platform.Describe(c.err, call), call)
-			e := body.(platform.Body).Error
+			status, header, body := platform.Answer(d.Name(), platform.Describe(c.err, call), call)
+			e := body.Error
 			want := map[platform.Name]string{platform.Zapier: c.zapier, platform.N8n: "NodeApiError", platform.Make: c.make}[d.Name()]
 			if status != c.status || e.Type != want {
 				t.Errorf("%s on %s: %d %s, want %d %s", c.name, d.Name(), status, e.Type, c.status, want)

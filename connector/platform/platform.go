@@ -5,10 +5,10 @@
 package platform
 
 import (
-	"net/http"
+	"net/url"
 
 	"github.com/usesoke/soke-connector/actions"
-	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/connector/soke"
 	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
@@ -25,28 +25,33 @@ const (
 // Dialect is what one platform does its own way.
 type Dialect interface {
 	Name() Name
-	// NativeError says a failure in the platform's shape, contract section 4.
-	NativeError(f Failure, call Call) NativeError
-	// Error is the whole answer: status, headers and body.
-	Error(f Failure, call Call) (status int, header http.Header, body any)
 	// Paging says by what its polls ask for what is new.
 	Paging() Paging
 	// List is the answer to a poll.
 	List(p Page) any
-	// Receiver says how its webhooks answer, and how they are told that a watch is paused.
+	// Receiver says how its webhooks answer.
 	Receiver() delivery.Receiver
+	// TakesCallback tells whether a URL is where the platform itself waits for the answer of an
+	// action. Other URLs need the operator's leave.
+	TakesCallback(u *url.URL) bool
 }
 
-// Catalogue is every operation there is.
-type Catalogue struct {
-	Actions  []actions.Action
-	Triggers []triggers.Trigger
+// Receivers returns the receivers of platforms by name, each with the words for a paused watch.
+func Receivers(dialects []Dialect) map[string]delivery.Receiver {
+	all := map[string]delivery.Receiver{}
+	for _, d := range dialects {
+		receiver := d.Receiver()
+		receiver.Paused = func(e *soke.Error) any {
+			call := Call{Credits: actions.ResearchCredits}
+			return Native(d.Name(), Describe(e, call), call)
+		}
+		all[string(d.Name())] = receiver
+	}
+	return all
 }
 
 // Call is what the words of a failure need to know of the call that failed.
 type Call struct {
-	// Operation is the title of what was called, in words for people.
-	Operation string
 	// Credits is what a successful call would have cost.
 	Credits int
 	// ConnectionTest tells the test of a connection from the use of one.

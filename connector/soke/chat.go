@@ -78,7 +78,7 @@ func (s *Session) ChatCompletion(ctx context.Context, r ChatRequest) (*ChatCompl
 		Content: choice.Message.Content, Role: choice.Message.Role, FinishReason: choice.FinishReason,
 		Raw: raw, RequestID: answer.RequestID, Limits: answer.Limits,
 	}
-	if out.RequestID == "" && isRequestID(c.ID) {
+	if out.RequestID == "" && IsRequestID(c.ID) {
 		out.RequestID = c.ID
 	}
 	if data := bytes.TrimSpace(choice.Message.Data); len(data) > 0 && data[0] == '{' {

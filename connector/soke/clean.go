@@ -21,6 +21,9 @@ const hidden = "[hidden]"
 // secretForms are an API key, or what is left of one, and a JWT.
 var secretForms = regexp.MustCompile(`sk_live_[A-Za-z0-9_-]*|eyJ[A-Za-z0-9_-]{5,}(\.[A-Za-z0-9_-]*)*`)
 
+// Mask hides whatever in a text looks like a key or a token of Soke's.
+func Mask(s string) string { return secretForms.ReplaceAllString(s, hidden) }
+
 // cleanText takes secrets and control characters out of a text of Soke's, and bounds it in runes.
 func cleanText(s string, bound int) string {
 	s = strings.Map(func(r rune) rune {
@@ -32,7 +35,7 @@ func cleanText(s string, bound int) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, ""))
-	s = secretForms.ReplaceAllString(s, hidden)
+	s = Mask(s)
 	if runes := []rune(s); len(runes) > bound {
 		s = string(runes[:bound])
 	}

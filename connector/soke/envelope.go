@@ -41,7 +41,7 @@ func decode(resp *http.Response, raw []byte, now time.Time) (*Answer, *Error) {
 		return nil, foreign(resp, now, err)
 	}
 	id := e.requestID
-	if !isRequestID(id) {
+	if !IsRequestID(id) {
 		id = headerRequestID(resp.Header)
 	}
 	switch {
@@ -55,7 +55,7 @@ func decode(resp *http.Response, raw []byte, now time.Time) (*Answer, *Error) {
 		}
 		return &Answer{Status: status, Body: raw, Data: e.data, RequestID: id}, nil
 	case e.openAI:
-		if id == "" && isRequestID(e.id) {
+		if id == "" && IsRequestID(e.id) {
 			id = e.id
 		}
 		return &Answer{Status: status, Body: raw, RequestID: id}, nil

@@ -10,15 +10,15 @@ import (
 
 var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
 
-// isRequestID tells what may be shown and passed on as a request id.
-func isRequestID(id string) bool {
+// IsRequestID tells what may be shown and passed on as a request id.
+func IsRequestID(id string) bool {
 	return requestIDForm.MatchString(id) && !secretForms.MatchString(id)
 }
 
 // headerRequestID is the request id in the headers, for answers without an envelope.
 func headerRequestID(h http.Header) string {
 	for _, name := range []string{"X-Soke-Request-Id", "X-Request-Id"} {
-		if id := h.Get(name); isRequestID(id) {
+		if id := h.Get(name); IsRequestID(id) {
 			return id
 		}
 	}

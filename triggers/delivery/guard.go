@@ -100,7 +100,7 @@ func (g *Guard) CheckURL(raw string) (*url.URL, error) {
 	case g.allowed.name(host), local && g.loopback:
 		return u, nil
 	case local:
-		return nil, refuseLocal(loopbackProblem, nil)
+		return nil, refusePrivate(loopbackProblem, nil)
 	case metadataNames[host]:
 		return nil, refuseReserved(nil)
 	case len(g.allowed.prefixes) > 0:
@@ -163,12 +163,12 @@ func (g *Guard) admit(host string, ip netip.Addr) (trusted bool, err error) {
 		if named || g.loopback {
 			return true, nil
 		}
-		return false, refuseLocal(loopbackProblem, refusal)
+		return false, refusePrivate(loopbackProblem, refusal)
 	case ip.IsPrivate() || sharedAddrs.Contains(ip):
 		if named {
 			return true, nil
 		}
-		return false, refuseLocal(privateProblem, refusal)
+		return false, refusePrivate(privateProblem, refusal)
 	case refusal != nil:
 		return false, refuseReserved(refusal)
 	case named:
@@ -180,7 +180,7 @@ func (g *Guard) admit(host string, ip netip.Addr) (trusted bool, err error) {
 	}
 	for _, a := range own {
 		if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Addr().Unmap() == ip {
-			return false, refuseLocal(ownProblem, nil)
+			return false, refusePrivate(ownProblem, nil)
 		}
 	}
 	return false, nil

@@ -11,8 +11,10 @@ import (
 // holds a webhook URL can post to it, and what a private name resolves to is nobody's affair.
 type TargetError struct {
 	Problem string // what is wrong, a clause that begins with "the target"
-	Hint    string // what to do about it, one or two sentences
-	Err     error  // the cause with the address, for logs; may be nil
+	Hint    string // what to do about it, one sentence
+	// Private tells that the target is not refused by its form but as a machine near this one.
+	Private bool
+	Err     error // the cause with the address, for logs; may be nil
 }
 
 // Error returns the problem and the hint.
@@ -27,13 +29,13 @@ const (
 	ownProblem      = "the target is the connector's own machine"
 )
 
-// refuseLocal refuses what is most often an n8n that does not know its public address.
-func refuseLocal(problem string, cause error) *TargetError {
+// refusePrivate refuses what only the operator can admit.
+func refusePrivate(problem string, cause error) *TargetError {
 	return &TargetError{
 		Problem: problem,
-		Hint: "n8n behind a proxy announces localhost: set WEBHOOK_URL to its public https address. " +
-			"Operators admit private targets with --allow-targets.",
-		Err: cause,
+		Hint:    "Operators admit private targets with --allow-targets.",
+		Private: true,
+		Err:     cause,
 	}
 }
 
@@ -50,7 +52,7 @@ func refuseReserved(cause error) *TargetError {
 func refuseForm(problem string) *TargetError {
 	return &TargetError{
 		Problem: "the target " + problem,
-		Hint:    "Use an https URL like https://n8n.example.com/webhook/1, copied as the platform shows it.",
+		Hint:    "Use an https URL like https://hooks.example.com/1, copied as the platform shows it.",
 	}
 }
 

@@ -92,11 +92,8 @@ func stillPaused(c triggers.Claim, failure *triggers.Failure, now time.Time) tri
 // affords reports whether there may be credits for a run again. Where Soke does not say, the run
 // finds out: one that is refused for want of credits costs none.
 func affords(l soke.Limits) bool {
-	return l.CreditsRemaining == nil || *l.CreditsRemaining >= researchCredits
+	return l.CreditsRemaining == nil || *l.CreditsRemaining >= actions.ResearchCredits
 }
-
-// researchCredits is what one run costs.
-const researchCredits = 2
 
 func lacksCredits(c triggers.Claim) bool {
 	return c.Failure != nil && c.Failure.Code == soke.InsufficientCredits
@@ -141,7 +138,7 @@ func (s *Scheduler) research(ctx context.Context, c triggers.Claim, before []tri
 		if began.Sub(c.DueAt) > lateAfter {
 			outcome = triggers.Late
 		}
-		s.Observe(Observation{Outcome: outcome, Lag: began.Sub(c.DueAt), Events: events, Credits: researchCredits})
+		s.Observe(Observation{Outcome: outcome, Lag: began.Sub(c.DueAt), Events: events, Credits: actions.ResearchCredits})
 		return nil
 	}
 }

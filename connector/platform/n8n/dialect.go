@@ -3,6 +3,7 @@ package n8n
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/usesoke/soke-connector/connector/platform"
 	"github.com/usesoke/soke-connector/triggers/delivery"
@@ -14,16 +15,6 @@ type Dialect struct{}
 // Name returns the platform's name.
 func (Dialect) Name() platform.Name { return platform.N8n }
 
-// NativeError says a failure as the package for n8n raises it.
-func (d Dialect) NativeError(f platform.Failure, call platform.Call) platform.NativeError {
-	return platform.Native(d.Name(), f, call)
-}
-
-// Error is the whole answer to a call that failed.
-func (d Dialect) Error(f platform.Failure, call platform.Call) (int, http.Header, any) {
-	return platform.Answer(d.Name(), f, call)
-}
-
 // Paging says that the node keeps a cursor.
 func (Dialect) Paging() platform.Paging { return platform.Paging{Cursor: true} }
 
@@ -32,9 +23,12 @@ func (Dialect) List(p platform.Page) any { return p.Paged() }
 
 // Receiver says how n8n's webhooks answer: 404 is a workflow that is off and may come back
 // (platforms/n8n.md, 5).
-func (d Dialect) Receiver() delivery.Receiver {
+func (Dialect) Receiver() delivery.Receiver {
 	return delivery.Receiver{
-		Policy: delivery.Policy{Pauses: []int{http.StatusNotFound, http.StatusGone}},
-		Paused: platform.PausedError(d),
+		PrivateHint: "n8n behind a proxy announces localhost: set WEBHOOK_URL to its public https address.",
+		Policy:      delivery.Policy{Pauses: []int{http.StatusNotFound, http.StatusGone}},
 	}
 }
+
+// TakesCallback admits nothing: an n8n node waits for its answer itself.
+func (Dialect) TakesCallback(*url.URL) bool { return false }

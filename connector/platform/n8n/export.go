@@ -101,13 +101,13 @@ var requestID = regexp.MustCompile(` ?\(request[^)]*\)$`)
 // testMessage is what a failed test of a credential says. n8n shows a fixed text for each code
 // there, so it says nothing of the one request.
 func (d Dialect) testMessage(code soke.Code) string {
-	call := platform.Call{Operation: "Connection Test", ConnectionTest: true}
+	call := platform.Call{ConnectionTest: true}
 	switch code {
 	case soke.InvalidInput:
 		return "Check the account ID: it is 1 to 128 letters, digits, _ . : or -."
 	case soke.NotFound:
 		return "Check the account ID: Soke has no such account for this key."
 	}
-	said := d.NativeError(platform.Describe(&soke.Error{Code: code, NotSent: true}, call), call)
+	said := platform.Describe(&soke.Error{Code: code, NotSent: true}, call)
 	return requestID.ReplaceAllString(said.Message, "")
 }

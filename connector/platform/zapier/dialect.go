@@ -3,6 +3,8 @@ package zapier
 
 import (
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/usesoke/soke-connector/connector/platform"
 	"github.com/usesoke/soke-connector/connector/soke"
@@ -15,16 +17,6 @@ type Dialect struct{}
 // Name returns the platform's name.
 func (Dialect) Name() platform.Name { return platform.Zapier }
 
-// NativeError says a failure as the package for Zapier raises it.
-func (d Dialect) NativeError(f platform.Failure, call platform.Call) platform.NativeError {
-	return platform.Native(d.Name(), f, call)
-}
-
-// Error is the whole answer to a call that failed.
-func (d Dialect) Error(f platform.Failure, call platform.Call) (int, http.Header, any) {
-	return platform.Answer(d.Name(), f, call)
-}
-
 // Paging says that Zapier keeps its own memory of the ids that it has seen.
 func (Dialect) Paging() platform.Paging { return platform.Paging{} }
 
@@ -34,10 +26,15 @@ func (Dialect) List(p platform.Page) any { return p.NewestFirst() }
 // Receiver says how Zapier's hooks answer: 410 is a Zap that is gone. A key that is dead or may not
 // do this is told by the reverse unsubscribe, which pauses the Zap and tells its owner
 // (platforms/zapier.md, c).
-func (d Dialect) Receiver() delivery.Receiver {
+func (Dialect) Receiver() delivery.Receiver {
 	return delivery.Receiver{
 		Policy:       delivery.Policy{Ends: []int{http.StatusGone}},
-		Paused:       platform.PausedError(d),
 		Unsubscribes: []soke.Code{soke.Unauthorized, soke.Forbidden},
 	}
+}
+
+// TakesCallback admits Zapier's own callback host, where a paused step waits for its answer.
+func (Dialect) TakesCallback(u *url.URL) bool {
+	host := u.Hostname()
+	return u.Scheme == "https" && (host == "zapier.com" || strings.HasSuffix(host, ".zapier.com"))
 }
