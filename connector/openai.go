@@ -65,7 +65,7 @@ func (s *Server) openAIChat(c echo.Context, k *call) error {
 	if err != nil {
 		return err
 	}
-	completion, err := completionIn(answer)
+	completion, err := answer.Completion()
 	if err != nil {
 		return err
 	}

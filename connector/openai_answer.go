@@ -2,32 +2,12 @@ package connector
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/usesoke/soke-connector/connector/soke"
 )
-
-// completionIn returns the chat completion that an answer holds, in the envelope or without. An
-// answer without a choice is none, and would break the client that gets it.
-func completionIn(answer *soke.Answer) (json.RawMessage, error) {
-	completion := json.RawMessage(answer.Body)
-	if answer.Data != nil {
-		completion = answer.Data
-	}
-	var held struct {
-		Choices []json.RawMessage `json:"choices"`
-	}
-	if err := json.Unmarshal(completion, &held); err != nil || len(held.Choices) == 0 {
-		return nil, &soke.Error{
-			Code: soke.UpstreamUnavailable, RequestID: answer.RequestID, Limits: answer.Limits,
-			Err: errors.New("a chat answer without a choice"),
-		}
-	}
-	return completion, nil
-}
 
 // openAIStream answers in events. A client that asked for events can read nothing else, so an
 // answer that Soke gave whole goes out as a stream of few chunks.
@@ -41,7 +21,7 @@ func (s *Server) openAIStream(c echo.Context, k *call, call soke.Call) error {
 	if answer == nil {
 		return s.relay(c, k, stream)
 	}
-	completion, err := completionIn(answer)
+	completion, err := answer.Completion()
 	if err != nil {
 		return err
 	}
@@ -74,7 +54,7 @@ func chunksOf(completion json.RawMessage, answer *soke.Answer) ([]string, error)
 		err = json.Unmarshal(head["choices"], &choices)
 	}
 	if err != nil {
-		return nil, &soke.Error{Code: soke.UpstreamUnavailable, RequestID: answer.RequestID, Limits: answer.Limits, Err: errors.New("a chat answer of another shape")}
+		return nil, answer.Unreadable("a chat answer of another shape")
 	}
 	said, ended := make([]choice, len(choices)), make([]choice, len(choices))
 	for i, c := range choices {

@@ -19,6 +19,7 @@ func (declared) CompetitionDrop() Trigger {
 		Title:       "Competition Drop",
 		Description: "Triggers when the competition score of a known keyword has fallen by the threshold.",
 		Noun:        "Competition Drop",
+		Silence:     "its score has not fallen far enough",
 		Sample:      []any{sampleEvent("competition-drop", "best home espresso machine", 0.46, "stable", &score, &trend)},
 	}, func(in CompetitionDropInput) (WatchInput, competitionDropParameters) {
 		return in.WatchInput, in.competitionDropParameters
@@ -31,22 +32,22 @@ func (declared) CompetitionDrop() Trigger {
 const scoreGrain = 1e-9
 
 // fallen compares a score with the one that the feed reported last. A feed that has reported none
-// compares with what its watch knew; a score seen for the first time becomes the reference without
+// compares with what its watch knew; a score seen for the first time becomes its mark without
 // an event.
 func fallen(s Sighting, threshold float64) Verdict {
-	reference := s.Reference
-	if reference == nil && s.Before != nil {
-		reference = s.Before.CompetitionScore
+	mark := s.Mark
+	if mark == nil && s.Before != nil {
+		mark = s.Before.CompetitionScore
 	}
 	switch {
 	case s.Now.CompetitionScore == nil:
-		return Verdict{Reference: reference}
-	case reference == nil:
-		return Verdict{Reference: s.Now.CompetitionScore}
+		return Verdict{Mark: mark}
+	case mark == nil:
+		return Verdict{Mark: s.Now.CompetitionScore}
 	}
-	drop := *reference - *s.Now.CompetitionScore
+	drop := *mark - *s.Now.CompetitionScore
 	if drop < scoreGrain || drop < threshold-scoreGrain {
-		return Verdict{Reference: reference}
+		return Verdict{Mark: mark}
 	}
-	return Verdict{Report: true, Reference: s.Now.CompetitionScore, PreviousScore: reference}
+	return Verdict{Report: true, Mark: s.Now.CompetitionScore, PreviousScore: mark}
 }

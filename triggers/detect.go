@@ -26,8 +26,8 @@ type Sighting struct {
 	Now soke.Keyword
 	// Before is what the watch knew; nil for a keyword it has never seen.
 	Before *Known
-	// Reference is the score that the feed remembers; nil for none.
-	Reference *float64
+	// Mark is the score that the feed remembers; nil for none.
+	Mark *float64
 }
 
 // Verdict is what a rule makes of a sighting.
@@ -35,8 +35,8 @@ type Verdict struct {
 	Report bool
 	// Version tells this fact from earlier ones about the same keyword; "" means that the run does.
 	Version string
-	// Reference is the score to remember from now on.
-	Reference *float64
+	// Mark is the score to remember from now on.
+	Mark *float64
 	// PreviousScore is the score that the event compares with.
 	PreviousScore *float64
 }
@@ -64,7 +64,7 @@ type Fact struct {
 // Detect returns what a feed reports of a run, in Soke's order, and the scores it remembers
 // afterwards (only those that changed). The same run always gives the same facts with the same
 // ids.
-func Detect(run Run, feed Feed, rule Rule, references map[string]float64) ([]Fact, map[string]float64, error) {
+func Detect(run Run, feed Feed, rule Rule, marks map[string]float64) ([]Fact, map[string]float64, error) {
 	sightings := distinct(run.Keywords)
 	if rule.Whole {
 		fact, err := wholeFact(run, feed, sightings)
@@ -80,12 +80,12 @@ func Detect(run Run, feed Feed, rule Rule, references map[string]float64) ([]Fac
 		if before, ok := run.Known[seen.fold]; ok {
 			s.Before = &before
 		}
-		if reference, ok := references[seen.fold]; ok {
-			s.Reference = &reference
+		if mark, ok := marks[seen.fold]; ok {
+			s.Mark = &mark
 		}
 		verdict := rule.Keyword(s)
-		if verdict.Reference != nil && (s.Reference == nil || *s.Reference != *verdict.Reference) {
-			remember[seen.fold] = *verdict.Reference
+		if verdict.Mark != nil && (s.Mark == nil || *s.Mark != *verdict.Mark) {
+			remember[seen.fold] = *verdict.Mark
 		}
 		if !verdict.Report || (run.First && !rule.Baseline) {
 			continue

@@ -19,6 +19,7 @@ func (declared) TrendChange() Trigger {
 		Title:       "Trend Change",
 		Description: "Triggers when the trend of a known keyword changes its direction.",
 		Noun:        "Trend",
+		Silence:     "its trend has not changed in the asked direction since the watch knows it",
 		Sample:      []any{sampleEvent("trend-change", "home espresso for beginners", 0.42, "rising", &score, &trend)},
 	}, func(in TrendChangeInput) (WatchInput, trendChangeParameters) {
 		return in.WatchInput, in.trendChangeParameters

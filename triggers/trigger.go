@@ -21,6 +21,8 @@ type Trigger struct {
 	Credits int
 	// Input and Output describe the form and an event.
 	Input, Output *schemas.Form
+	// Silence says, as a clause, why it may have reported nothing of a keyword that its watch knows.
+	Silence string
 	// Sample holds one to three realistic events.
 	Sample []any
 

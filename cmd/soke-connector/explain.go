@@ -66,19 +66,19 @@ func explainFeed(f triggers.FeedTrace, t triggers.Trace) []string {
 }
 
 func whyNot(f triggers.FeedTrace, t triggers.Trace) string {
-	switch {
-	case t.Known == nil:
+	if t.Known == nil {
 		return "the watch has never seen it"
-	case f.Trigger == "new-keyword":
-		return "the watch knew it before this feed began, or its event is older than events are kept"
-	case f.Trigger == "trend-change":
-		return "its trend has not changed in the asked direction since the watch knows it"
-	case f.Trigger == "competition-drop" && f.Mark != nil:
-		return fmt.Sprintf("its score has not fallen far enough below %v", *f.Mark)
-	case f.Trigger == "research-completed":
-		return "this trigger reports whole results, not keywords"
 	}
-	return "nothing of it has changed that this trigger reports"
+	silence := "nothing of it has changed that this trigger reports"
+	for _, trigger := range triggers.All() {
+		if trigger.Key == f.Trigger {
+			silence = trigger.Silence
+		}
+	}
+	if f.Mark != nil {
+		silence += " below " + scoreText(f.Mark)
+	}
+	return silence
 }
 
 func scoreText(score *float64) string {

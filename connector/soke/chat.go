@@ -32,7 +32,6 @@ type ChatCompletion struct {
 	ServicesUsed                           []string
 	Data                                   json.RawMessage // an object, or nil
 	ConversationID                         string
-	Raw                                    json.RawMessage // the completion as Soke sent it
 	RequestID                              string
 	Limits                                 Limits
 }
@@ -64,19 +63,19 @@ func (s *Session) ChatCompletion(ctx context.Context, r ChatRequest) (*ChatCompl
 	if err != nil {
 		return nil, err
 	}
-	raw := json.RawMessage(answer.Body)
-	if answer.Data != nil { // A gateway may wrap a completion in the envelope.
-		raw = answer.Data
+	raw, err := answer.Completion()
+	if err != nil {
+		return nil, err
 	}
 	var c completion
 	if err := tolerant(json.Unmarshal(raw, &c)); err != nil || len(c.Choices) == 0 {
-		return nil, unreadable(answer, "a chat answer without a choice")
+		return nil, answer.Unreadable("a chat answer of another shape")
 	}
 	choice := c.Choices[0]
 	out := &ChatCompletion{
 		ID: c.ID, Model: c.Model, Created: c.Created, ConversationID: c.ConversationID,
 		Content: choice.Message.Content, Role: choice.Message.Role, FinishReason: choice.FinishReason,
-		Raw: raw, RequestID: answer.RequestID, Limits: answer.Limits,
+		RequestID: answer.RequestID, Limits: answer.Limits,
 	}
 	if out.RequestID == "" && IsRequestID(c.ID) {
 		out.RequestID = c.ID
@@ -100,8 +99,25 @@ func servicesUsed(data json.RawMessage) []string {
 	return said.Camel
 }
 
-// unreadable is a success of Soke's that does not hold what it must.
-func unreadable(a *Answer, problem string) *Error {
+// Completion returns the chat completion that an answer holds, in the envelope, into which a gateway
+// may wrap it, or without. An answer without a choice is none, and would break the client that gets
+// it: UPSTREAM_UNAVAILABLE.
+func (a *Answer) Completion() (json.RawMessage, error) {
+	completion := json.RawMessage(a.Body)
+	if a.Data != nil {
+		completion = a.Data
+	}
+	var held struct {
+		Choices []json.RawMessage `json:"choices"`
+	}
+	if err := json.Unmarshal(completion, &held); err != nil || len(held.Choices) == 0 {
+		return nil, a.Unreadable("a chat answer without a choice")
+	}
+	return completion, nil
+}
+
+// Unreadable is a success of Soke's that does not hold what it must.
+func (a *Answer) Unreadable(problem string) *Error {
 	return &Error{Code: UpstreamUnavailable, RequestID: a.RequestID, Limits: a.Limits, Err: errors.New(problem)}
 }
 

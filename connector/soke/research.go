@@ -22,7 +22,7 @@ func (s *Session) ResearchKeywords(ctx context.Context, r KeywordsRequest) (*Key
 		return nil, err
 	}
 	if answer.Data == nil {
-		return nil, unreadable(answer, "a research without an envelope")
+		return nil, answer.Unreadable("a research without an envelope")
 	}
 	out := &Keywords{RequestID: answer.RequestID, Limits: answer.Limits}
 	out.decode(answer.Data)
@@ -70,32 +70,27 @@ func (k *Keywords) decode(data json.RawMessage) {
 	}
 }
 
-// Check is what a free look at a connection found.
-type Check struct {
-	RequestID string
-	Limits    Limits
-}
-
 // nowhere is a job that cannot exist: looking it up proves key and subscription for nothing
 // (soke-api.md, last paragraph). It has the form of an id, so that no validation comes first.
 const nowhere = "jobs/00000000-0000-0000-0000-000000000000"
 
 // Check proves that Soke accepts the credential, its account and its subscription. It costs no
-// credit. Its errors are those of Do; an unknown account is NOT_FOUND with Field accountId.
-func (s *Session) Check(ctx context.Context) (*Check, error) {
+// credit. It returns what Soke said along with the answer. Its errors are those of Do; an unknown
+// account is NOT_FOUND with Field accountId.
+func (s *Session) Check(ctx context.Context) (Meta, error) {
 	answer, err := s.Do(ctx, Call{Operation: "check", Method: http.MethodGet, Path: nowhere})
 	if err == nil {
-		return &Check{RequestID: answer.RequestID, Limits: answer.Limits}, nil
+		return Meta{RequestID: answer.RequestID, Limits: answer.Limits}, nil
 	}
 	var e *Error
 	if !errors.As(err, &e) || e.Code != NotFound {
-		return nil, err
+		return Meta{}, err
 	}
 	if e.aboutAccount() {
 		e.Field, e.Label = "accountId", "Account ID"
-		return nil, e
+		return Meta{}, e
 	}
-	return &Check{RequestID: e.RequestID, Limits: e.Limits}, nil
+	return Meta{RequestID: e.RequestID, Limits: e.Limits}, nil
 }
 
 // aboutAccount tells a missing account from the missing job that a check hopes for.

@@ -207,10 +207,7 @@ func eventsAbout(ctx context.Context, tx *sql.Tx, feedID, fold string) ([]json.R
 	var about []json.RawMessage
 	for _, body := range all {
 		var e struct {
-			Keyword  string `json:"keyword"`
-			Keywords []struct {
-				Keyword string `json:"keyword"`
-			} `json:"keywords"`
+			Keyword string `json:"keyword"`
 		}
 		if err := json.Unmarshal(body, &e); err != nil {
 			return nil, err

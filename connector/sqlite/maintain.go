@@ -29,12 +29,11 @@ type Stats struct {
 	Pages     int64 // pages of the database, the log's included
 	FreePages int64 // pages of it that hold nothing
 	Queued    int   // writes that wait
-	QueueSize int   // writes that may wait before ErrBusy
 }
 
 // Stats returns the present numbers.
 func (db *DB) Stats(ctx context.Context) (Stats, error) {
-	s := Stats{Queued: len(db.writer.queue), QueueSize: cap(db.writer.queue)}
+	s := Stats{Queued: len(db.writer.queue)}
 	err := db.read(ctx, "stats", func(ctx context.Context, tx *sql.Tx) error {
 		if err := tx.QueryRowContext(ctx, "PRAGMA page_count").Scan(&s.Pages); err != nil {
 			return err

@@ -87,15 +87,11 @@ type Backlog struct {
 
 // Backlog returns what waits at now.
 func (db *DB) Backlog(ctx context.Context, now time.Time) (b Backlog, err error) {
+	if b.OldestDue, err = db.OldestDue(ctx, now); err != nil {
+		return Backlog{}, err
+	}
 	err = db.read(ctx, "measure the backlog", func(ctx context.Context, tx *sql.Tx) error {
-		var due, oldest int64
-		err := tx.QueryRowContext(ctx, "SELECT coalesce(min(next_due_at), 0) FROM connections WHERE next_due_at IS NOT NULL").Scan(&due)
-		if err != nil {
-			return err
-		}
-		if due != 0 && due <= now.UnixMilli() {
-			b.OldestDue = moment(due)
-		}
+		var oldest int64
 		if err := tx.QueryRowContext(ctx, "SELECT count(*), coalesce(min(created_at), 0) FROM deliveries WHERE state = 'pending'").Scan(&b.Pending, &oldest); err != nil {
 			return err
 		}

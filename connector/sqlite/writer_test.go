@@ -132,8 +132,8 @@ func TestAFullQueueRefusesAtOnce(t *testing.T) {
 	}
 	stats, err := db.Stats(t.Context())
 	must(t, err)
-	if stats.Queued != queueSize || stats.QueueSize != queueSize {
-		t.Errorf("%d of %d writes are said to wait, want %d", stats.Queued, stats.QueueSize, queueSize)
+	if stats.Queued != queueSize {
+		t.Errorf("%d writes are said to wait, want %d", stats.Queued, queueSize)
 	}
 	release()
 	for _, j := range jobs {

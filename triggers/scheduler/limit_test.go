@@ -64,7 +64,11 @@ func TestAWaitThatSokeAsksForIsKeptThoughTheScheduleIsMoreEager(t *testing.T) {
 
 func TestTriesOfAFailingRunGrowFurtherApartAndEndWithTheInterval(t *testing.T) {
 	h := build(t)
+	// Each watch has its own place in the day; one is wanted that has most of the interval before it.
 	w := h.open("broken", "new-keyword", "home espresso", "@every 24h").Watch
+	for i := 0; w.Schedule.Next(h.clock(), w.ID).Sub(h.clock()) < 12*time.Hour; i++ {
+		w = h.open("broken", "new-keyword", fmt.Sprintf("home espresso %d", i), "@every 24h").Watch
+	}
 	end := w.Schedule.Next(h.clock(), w.ID)
 	var waits []time.Duration
 	for range 100 {

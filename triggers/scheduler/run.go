@@ -134,11 +134,7 @@ func (s *Scheduler) research(ctx context.Context, c triggers.Claim, before []tri
 		case err != nil:
 			return err
 		}
-		outcome := triggers.Ran
-		if began.Sub(c.DueAt) > lateAfter {
-			outcome = triggers.Late
-		}
-		s.Observe(Observation{Outcome: outcome, Lag: began.Sub(c.DueAt), Events: events, Credits: actions.ResearchCredits})
+		s.Observe(Observation{Outcome: outcomeOf(c, run), Lag: began.Sub(c.DueAt), Events: events, Credits: actions.ResearchCredits})
 		return nil
 	}
 }
@@ -175,19 +171,23 @@ func (s *Scheduler) report(ctx context.Context, c triggers.Claim, run triggers.R
 	}
 	now := s.Now()
 	next := following(c, now)
-	outcome := triggers.Ran
-	if run.At.Sub(c.DueAt) > lateAfter {
-		outcome = triggers.Late
-	}
 	settlement := triggers.Settlement{
 		Claim: c, At: now, State: triggers.Active, DueAt: next, NextRunAt: next, Report: report,
-		Occurred: slices.Concat(before, []triggers.Occurrence{{Due: c.DueAt, Outcome: outcome, Count: 1, At: now}}, s.missed(c, now, triggers.Coalesced, "")),
+		Occurred: slices.Concat(before, []triggers.Occurrence{{Due: c.DueAt, Outcome: outcomeOf(c, run), Count: 1, At: now}}, s.missed(c, now, triggers.Coalesced, "")),
 	}
 	if err := s.insist(ctx, c, func() error { return s.Store.Settle(ctx, settlement) }); err != nil {
 		return nil, err
 	}
 	s.Committed()
 	return events, nil
+}
+
+// outcomeOf tells a run in time from one that its due time had to wait for.
+func outcomeOf(c triggers.Claim, run triggers.Run) triggers.Outcome {
+	if run.At.Sub(c.DueAt) > lateAfter {
+		return triggers.Late
+	}
+	return triggers.Ran
 }
 
 // settle ends a claim that found nothing to report.
