@@ -43,23 +43,13 @@ var checks = map[string]check{
 	"omitempty": {},
 	"required":  {narrow: require, say: missing},
 	"min":       {narrow: atLeast, say: tooSmall},
-	"gte":       {narrow: atLeast, say: tooSmall},
 	"max":       {narrow: atMost, say: tooLarge},
-	"lte":       {narrow: atMost, say: tooLarge},
-	"len":       {narrow: exactly, say: wrongSize},
 	"oneof":     {narrow: oneOf, say: is("not one of the choices")},
 
 	"iso3166_1_alpha2": {narrow: pattern(`^[A-Z]{2}$`, "a two-letter country code such as US"), say: is("not a country code")},
-	"timezone":         {narrow: format("timezone", "an IANA time zone such as Europe/Berlin"), say: is("not a known time zone")},
-	"url":              {narrow: format("uri", "an address such as https://example.com/hook"), say: is("not a web address")},
-	"http_url":         {narrow: format("uri", "an address such as https://example.com/hook"), say: is("not a web address")},
-	"email":            {narrow: format("email", "an email address"), say: is("not an email address")},
-	"uuid":             {narrow: format("uuid", "a UUID"), say: is("not a UUID")},
 
-	"required_without":     {across: true, say: missingAlso},
-	"required_without_all": {across: true, say: missingAlso},
-	"required_with":        {across: true, say: missingBeside},
-	"excluded_with":        {across: true, say: excluded},
+	"required_without": {across: true, say: missingAlso},
+	"excluded_with":    {across: true, say: excluded},
 }
 
 // sentence words a refusal, with a generic but correct sentence for tags without one of their own.
@@ -85,10 +75,6 @@ func missingAlso(s subject) (string, string) {
 	return "it is missing, and so is " + s.partner, "a value here or in " + s.partner
 }
 
-func missingBeside(s subject) (string, string) {
-	return "it is missing beside " + s.partner, ""
-}
-
 func excluded(s subject) (string, string) {
 	return "it cannot be used together with " + s.partner, "a value here or in " + s.partner + ", not in both"
 }
@@ -104,17 +90,6 @@ func (s subject) compare(number, text, list string) (string, string) {
 		return fmt.Sprintf("it has %s, %s than %s", count(strconv.Itoa(s.size), "item"), list, s.param), ""
 	default:
 		return fmt.Sprintf("%s is %s than %s", s.value, number, s.param), ""
-	}
-}
-
-func wrongSize(s subject) (string, string) {
-	switch s.field.kind {
-	case String, Text:
-		return fmt.Sprintf("%s has %s, not %s", s.value, count(strconv.Itoa(s.size), "character"), s.param), ""
-	case List, Objects:
-		return fmt.Sprintf("it has %s, not %s", count(strconv.Itoa(s.size), "item"), s.param), ""
-	default:
-		return fmt.Sprintf("%s is not %s", s.value, s.param), ""
 	}
 }
 
@@ -154,11 +129,6 @@ func bound(f *field, param string) (*float64, error) {
 
 func atLeast(f *field, param string) (err error) { f.min, err = bound(f, param); return err }
 func atMost(f *field, param string) (err error)  { f.max, err = bound(f, param); return err }
-func exactly(f *field, param string) (err error) {
-	f.min, err = bound(f, param)
-	f.max = f.min
-	return err
-}
 
 var choice = regexp.MustCompile(`'[^']*'|\S+`)
 
@@ -191,13 +161,6 @@ func textOnly(f *field) error {
 func pattern(expression, noun string) func(*field, string) error {
 	return func(f *field, _ string) error {
 		f.pattern, f.noun = expression, noun
-		return textOnly(f)
-	}
-}
-
-func format(name, noun string) func(*field, string) error {
-	return func(f *field, _ string) error {
-		f.format, f.noun = name, noun
 		return textOnly(f)
 	}
 }

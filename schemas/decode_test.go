@@ -63,8 +63,7 @@ func TestEveryKindReadsWhatFormsSend(t *testing.T) {
 		{`"anything":""`, rest(`LIVE,"tags":["a","b"]`)},
 		{`"several":[1,"a",{"b":2}]`, rest(`LIVE,"tags":["a","b"],"several":[1,"a",{"b":2}]`)},
 		{`"since":"2026-11-02T09:00:00.5Z"`, rest(`LIVE,"tags":["a","b"],"since":"2026-11-02T09:00:00.5Z"`)},
-		{`"level":3`, rest(`LIVE,"tags":["a","b"],"level":3`)},
-		{`"password":"aaaabbbb","zone":"Europe/Berlin","hook":"https://example.com/a"`, rest(`LIVE,"tags":["a","b"],"password":"aaaabbbb","zone":"Europe/Berlin","hook":"https://example.com/a"`)},
+		{`"password":"aaaabbbb"`, rest(`LIVE,"tags":["a","b"],"password":"aaaabbbb"`)},
 	} {
 		if got := encoded[everything](t, `{"name":"Ann",`+c.field+`}`); got != c.want {
 			t.Errorf("%s\n got %s\nwant %s", c.field, got, c.want)
@@ -105,7 +104,7 @@ func TestADefaultIsNotSharedBetweenInputs(t *testing.T) {
 func TestTakeLeavesTheRestAndRemembersItsNames(t *testing.T) {
 	type around struct {
 		Limit     int    `json:"limit" title:"Limit" default:"100" validate:"min=1,max=100"`
-		TargetURL string `json:"targetUrl,omitempty" title:"Target URL" validate:"required,url"`
+		TargetURL string `json:"targetUrl,omitempty" title:"Target URL" validate:"required"`
 	}
 	o, err := schemas.ParseObject([]byte(`{"targetUrl":"https://example.com/","topic":"a","limit":"7","threshold":0.5}`))
 	if err != nil {
@@ -140,7 +139,7 @@ func TestTakeLeavesTheRestAndRemembersItsNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = schemas.Take[around](o)
-	if e := fieldError(t, err); e.Error() != "Target URL: it is missing; accepted: an address such as https://example.com/hook" {
+	if e := fieldError(t, err); e.Error() != "Target URL: it is missing; accepted: text" {
 		t.Errorf("a missing target reads %q", e)
 	}
 }
@@ -230,12 +229,9 @@ func TestARefusalReachesIntoListsAndObjects(t *testing.T) {
 		{`"name":"Ann","window":[]`, "window", `Window: a list is not an object; accepted: an object`},
 		{`"name":"Ann","extra":5`, "extra", `Extra: 5 is not an object; accepted: an object`},
 		{`"name":"Ann","several":"a,b"`, "several", `Several: "a,b" is not a list; accepted: a list`},
-		{`"name":"Ann","level":"x"`, "level", `Level: "x" does not fit; accepted: a whole number`},
 		{`"name":"Ann","since":5`, "since", `Since: 5 is not a time; accepted: a time such as 2026-11-02T09:00:00Z`},
-		{`"name":"Ann","password":"hunter2"`, "password", `Password: the value has 7 characters, not 8; accepted: text of exactly 8 characters`},
+		{`"name":"Ann","password":"hunter2"`, "password", `Password: the value is shorter than 8 characters; accepted: text of exactly 8 characters`},
 		{`"name":"Ann","password":["hunter2"]`, "password", `Password: the value is not text; accepted: text of exactly 8 characters`},
-		{`"name":"Ann","zone":"Mars/Olympus"`, "zone", `Zone: "Mars/Olympus" is not a known time zone; accepted: an IANA time zone such as Europe/Berlin`},
-		{`"name":"Ann","hook":"nowhere"`, "hook", `Hook: "nowhere" is not a web address; accepted: an address such as https://example.com/hook`},
 		{`"name":"Ann","colour":"red"`, "colour", `Colour: "red" does not pass the rule hexcolor; accepted: text`},
 		{`"name":"Ann","share":"0,5"`, "share", `Share: "0,5" is not a number; accepted: a number from -1 to 1`},
 	} {

@@ -73,8 +73,8 @@ type Field struct {
 // express: unsupported types, defaults that break their own rules, rules that panic.
 func Input[T any]() (*Form, error) { return formOf(reflect.TypeFor[T](), input) }
 
-// Output derives the form of an output type. Rules in validate tags play no part in it. A type
-// with a MarshalJSON of its own needs a JSONSchema method too, unless its struct tags tell the truth.
+// Output derives the form of an output type. Rules in validate tags play no part in it. The tags
+// of a type with a MarshalJSON of its own must tell what that writes.
 func Output[T any]() (*Form, error) { return formOf(reflect.TypeFor[T](), output) }
 
 func formOf(t reflect.Type, way direction) (*Form, error) {

@@ -38,17 +38,9 @@ type head struct {
 	At time.Time `json:"at" title:"At"`
 }
 
-// part describes itself.
-type part struct{}
-
-func (part) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{
-		Type: "object", Required: []string{"name"}, PropertyOrder: []string{"name"},
-		Properties: map[string]*jsonschema.Schema{
-			"name":  {Type: "string", Title: "Name", Description: "Who.", Examples: []any{"Ann"}},
-			"score": {Types: []string{"number", "null"}},
-		},
-	}
+type part struct {
+	Name  string   `json:"name" title:"Name" help:"Who." example:"Ann"`
+	Score *float64 `json:"score"`
 }
 
 func form(t *testing.T, derive func() (*schemas.Form, error)) *schemas.Form {
@@ -141,7 +133,7 @@ func TestAFormListsItsFieldsInTheOrderOfDeclaration(t *testing.T) {
 		t.Errorf("the output is %+v", out)
 	}
 	if parts := out[5]; parts.Kind != schemas.Objects || len(parts.Fields) != 2 || parts.Fields[0].Example != "Ann" || !parts.Fields[1].Nullable || parts.Fields[1].Label != "score" {
-		t.Errorf("what describes itself is %+v", parts)
+		t.Errorf("the list of objects is %+v", parts)
 	}
 }
 
@@ -190,7 +182,7 @@ func TestATypeThatCannotBeExpressedIsRefusedByName(t *testing.T) {
 			A string `validate:"omitempty,nonsense"`
 		}]},
 		{"unfit rule", "only a string", schemas.Input[struct {
-			A int `validate:"omitempty,url,datetime=2006"`
+			A int `validate:"omitempty,iso3166_1_alpha2,datetime=2006"`
 		}]},
 		{"unfit rule that is not in the table", "the validator panics", schemas.Input[struct {
 			A int `validate:"omitempty,hexcolor,unique"`
@@ -237,10 +229,10 @@ func (n *jsonNumber) UnmarshalJSON(b []byte) error { n.n = string(b); return nil
 
 func TestFieldsThatExcludeOneAnotherSaySoInTheSchema(t *testing.T) {
 	type both struct {
-		A string `json:"a,omitempty" validate:"required_without_all=B C"`
+		A string `json:"a,omitempty" validate:"required_without=B"`
 		B string `json:"b,omitempty" validate:"excluded_with=C"`
 		C string `json:"c,omitempty"`
-		D string `json:"d,omitempty" validate:"required_with=C"`
+		D string `json:"d,omitempty" validate:"required_without=C,excluded_with=C"`
 	}
 	f := form(t, schemas.Input[both])
 	var text bytes.Buffer

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/jsonschema-go/jsonschema"
-
 	"github.com/usesoke/soke-connector/schemas"
 )
 
@@ -40,13 +38,6 @@ type chat struct {
 	Messages []message `json:"messages,omitempty" title:"Messages" help:"Oldest first." validate:"omitempty,min=1,max=3,dive" form:"advanced"`
 }
 
-// level describes itself.
-type level int
-
-func (level) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{Type: "integer", Title: "Level"}
-}
-
 type window struct {
 	From time.Time `json:"from" title:"From" validate:"required"`
 	Days int64     `json:"days,omitempty" title:"Days" default:"7" validate:"min=1,max=31"`
@@ -56,7 +47,7 @@ type everything struct {
 	Name     string            `json:"name" title:"Name" validate:"required,min=2,max=10"`
 	Note     *string           `json:"note,omitempty" title:"Note" validate:"omitempty,max=20" form:"multiline"`
 	Size     *int              `json:"size,omitempty" title:"Size" validate:"omitempty,min=1,max=9"`
-	Share    *float64          `json:"share,omitempty" title:"Share" validate:"omitempty,gte=-1,lte=1"`
+	Share    *float64          `json:"share,omitempty" title:"Share" validate:"omitempty,min=-1,max=1"`
 	Live     bool              `json:"live" title:"Live"`
 	Loud     *bool             `json:"loud,omitempty" title:"Loud"`
 	Order    string            `json:"order" title:"Order" default:"newest" validate:"oneof=newest oldest" form:"lower"`
@@ -67,10 +58,7 @@ type everything struct {
 	Anything json.RawMessage   `json:"anything,omitempty" title:"Anything"`
 	Several  []json.RawMessage `json:"several,omitempty" title:"Several"`
 	Since    *time.Time        `json:"since,omitempty" title:"Since"`
-	Level    *level            `json:"level,omitempty" title:"Level"`
-	Password string            `json:"password,omitempty" title:"Password" validate:"omitempty,len=8" form:"secret,hidden"`
-	Zone     string            `json:"zone,omitempty" title:"Zone" validate:"omitempty,timezone"`
-	Hook     string            `json:"hook,omitempty" title:"Hook" validate:"omitempty,url"`
+	Password string            `json:"password,omitempty" title:"Password" validate:"omitempty,min=8,max=8" form:"secret,hidden"`
 	Colour   string            `json:"colour,omitempty" title:"Colour" validate:"omitempty,hexcolor"`
 }
 

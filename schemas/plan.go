@@ -34,11 +34,10 @@ type field struct {
 	name, label, help, path string
 	index                   []int // for reflect's FieldByIndex
 
-	kind   Kind
-	typ    reflect.Type       // what is decoded into; a pointer is already followed
-	custom *jsonschema.Schema // of a type that describes itself
-	elem   *field             // an item of a list or of a list of objects
-	plan   *plan              // of an object with known fields
+	kind Kind
+	typ  reflect.Type // what is decoded into; a pointer is already followed
+	elem *field       // an item of a list or of a list of objects
+	plan *plan        // of an object with known fields
 
 	pointer, nullable, optional bool // optional: the JSON may lack it
 	advanced, hidden, secret    bool
@@ -158,9 +157,6 @@ var (
 	writerType  = reflect.TypeFor[encoding.TextMarshaler]()
 )
 
-// describer is a type that knows its own schema.
-type describer interface{ JSONSchema() *jsonschema.Schema }
-
 // shape finds out what a type holds.
 func (c *compiler) shape(f *field, t reflect.Type) error {
 	if t.Kind() == reflect.Pointer {
@@ -170,11 +166,6 @@ func (c *compiler) shape(f *field, t reflect.Type) error {
 		f.pointer, f.nullable, t = true, true, t.Elem()
 	}
 	f.typ = t
-	if d, ok := reflect.New(t).Interface().(describer); ok {
-		f.custom = d.JSONSchema()
-		f.kind = kindOf(f.custom)
-		return nil
-	}
 	switch t {
 	case timeType:
 		f.kind, f.format = Datetime, "date-time"
@@ -188,7 +179,7 @@ func (c *compiler) shape(f *field, t reflect.Type) error {
 	}
 	switch itself := reflect.PointerTo(t); {
 	case c.way == input && (itself.Implements(decoderType) || itself.Implements(readerType)):
-		return fmt.Errorf("%v decodes itself and has no JSONSchema method", t)
+		return fmt.Errorf("%v decodes itself, which no schema can tell", t)
 	case c.way == output && itself.Implements(writerType):
 		f.kind = String
 		return nil

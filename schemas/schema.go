@@ -47,19 +47,6 @@ func (p *plan) exclusions(s *jsonschema.Schema) {
 		for _, name := range p.jsonNames(f, besides) {
 			all = append(all, &jsonschema.Schema{Not: having(f.name, name)})
 		}
-		if group := f.param("required_without_all"); group != nil {
-			one := []*jsonschema.Schema{having(f.name)}
-			for _, name := range p.jsonNames(f, group) {
-				one = append(one, having(name))
-			}
-			all = append(all, &jsonschema.Schema{AnyOf: one})
-		}
-		for _, name := range p.jsonNames(f, f.param("required_with")) {
-			if s.DependentRequired == nil {
-				s.DependentRequired = map[string][]string{}
-			}
-			s.DependentRequired[name] = append(s.DependentRequired[name], f.name)
-		}
 	}
 	if len(all) == 1 {
 		s.OneOf, s.AnyOf, s.Not = all[0].OneOf, all[0].AnyOf, all[0].Not
@@ -92,9 +79,7 @@ func (p *plan) jsonNames(f *field, names []string) []string {
 func (f *field) schema(way direction) *jsonschema.Schema {
 	s := f.bare(way)
 	s.Title = f.label
-	if f.help != "" {
-		s.Description = f.help // else what a type says of itself stays
-	}
+	s.Description = f.help
 	if f.defaultValue != nil {
 		s.Default = encoded(f.defaultValue)
 	}
@@ -124,9 +109,6 @@ func encoded(v any) json.RawMessage {
 
 // bare describes what a field holds, without words.
 func (f *field) bare(way direction) *jsonschema.Schema {
-	if f.custom != nil {
-		return f.custom.CloneSchemas()
-	}
 	switch f.kind {
 	case String, Text:
 		return &jsonschema.Schema{

@@ -134,7 +134,7 @@ func (f *field) readValues(tag reflect.StructTag) error {
 // written decodes a value that a tag holds.
 func (f *field) written(text string) (node, any, error) {
 	n := node{kind: textNode, text: text}
-	if f.custom != nil || f.kind == Any {
+	if f.kind == Any {
 		// What is not read is JSON already.
 		var fault *FieldError
 		if n, fault = parseNode([]byte(text)); fault != nil {

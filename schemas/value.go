@@ -13,9 +13,6 @@ func (f *field) decode(n node, v reflect.Value) (bool, *FieldError) {
 	if n.kind == nullNode || n.kind == textNode && strings.TrimSpace(n.text) == "" {
 		return false, nil
 	}
-	if f.custom != nil {
-		return true, f.passOn(n, v)
-	}
 	switch f.kind {
 	case String, Text:
 		s, problem := f.text(n)
