@@ -13,7 +13,7 @@ import (
 	"github.com/usesoke/soke-connector/connector/soke"
 )
 
-// Headers of the contract.
+// Headers that callers send and read.
 const (
 	headerRequestID      = "X-Request-Id"
 	headerSokeRequestID  = "X-Soke-Request-Id"

@@ -37,8 +37,8 @@ func (s *Server) testConnection(c echo.Context, k *call) error {
 	return c.JSON(http.StatusOK, found)
 }
 
-// checkConnection is the same test for callers that read only bodies of 200s (n8n's credential
-// test: platforms/n8n.md section 3).
+// checkConnection is the same test for callers that read only bodies of 200s: n8n's test of a
+// credential shows nothing but the HTTP reason of any other status.
 func (s *Server) checkConnection(c echo.Context, k *call) error {
 	cred, err := credentialOf(c.Request().Header)
 	if err == nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/usesoke/soke-connector/connector/sandbox/fault"
 )
 
-// judge holds one answer to what the contract says of its fault.
+// judge holds one answer to what has been promised of its fault.
 type judge struct {
 	*testing.T
 	about  string

@@ -80,8 +80,8 @@ func readOpenAIBody(c echo.Context) ([]byte, error) {
 	return readBody(c.Response(), c.Request())
 }
 
-// sokeMessages says OpenAI's messages in Soke's two roles. Soke knows no system role
-// (soke-api.md), so instructions are put in front of the user message that follows them.
+// sokeMessages says OpenAI's messages in Soke's two roles. Soke knows no system role,
+// so instructions are put in front of the user message that follows them.
 func sokeMessages(in []openAIMessage) ([]soke.Message, error) {
 	out := make([]soke.Message, 0, len(in))
 	var instructions []string

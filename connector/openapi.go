@@ -233,7 +233,7 @@ func answerSchema[T any]() *jsonschema.Schema {
 	return form.Schema
 }
 
-// failureSchema is contract section 4's shape.
+// failureSchema is the shape of platform.Body.
 func failureSchema() doc {
 	nullable := func(t string) doc { return doc{"type": []string{t, "null"}} }
 	str := doc{"type": "string"}

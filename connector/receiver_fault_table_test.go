@@ -16,7 +16,7 @@ import (
 	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
-// fate is what the contract says becomes of a subscription whose receiver misbehaves.
+// fate is what has to become of a subscription whose receiver misbehaves.
 type fate struct {
 	state  string        // "" is delivered, and active
 	after  time.Duration // the next try is not before; 0 is never

@@ -59,7 +59,7 @@ type stranger struct {
 }
 
 // strangers has an entry for every operation that finds stored things. Ending what is not there is
-// a success (contract, section 3), which tells an id that nobody can guess from one that never was.
+// a success, which tells an id that nobody can guess from one that never was.
 var strangers = map[string]stranger{
 	"GET /subscriptions/{id}": {http.StatusNotFound, func(w *watching, path, key string, s subscribed) answer {
 		return w.call(http.MethodGet, path+"/subscriptions/"+s.id, "", "X-Soke-Key", key, "X-Request-Id", "same")

@@ -64,7 +64,7 @@ type Server struct {
 	inFlight  atomic.Int64
 }
 
-// New builds the server with every route of the contract.
+// New builds the server with every route of its table.
 func New(c Config) (*Server, error) {
 	if c.Soke == nil || c.Answers == nil || c.Ready == nil || c.Metrics == nil || c.Logger == nil {
 		return nil, errors.New("connector: incomplete Config")

@@ -19,7 +19,8 @@ import (
 
 const headerUnsubscribeToken = "X-Unsubscribe-Token"
 
-// testLasts is how long an editor's subscription waits for its one delivery (contract 3).
+// testLasts is how long an editor's subscription waits for its one delivery: a little
+// longer than n8n's editor listens.
 const testLasts = 150 * time.Second
 
 // subscribeHead stands beside a trigger's input.

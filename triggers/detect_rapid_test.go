@@ -65,7 +65,7 @@ func written(t *rapid.T, result []sight) []soke.Keyword {
 	return out
 }
 
-// model says what the contract has a feed report, without folding, floats or memory of what was
+// model says what a feed has to report, without folding, floats or memory of what was
 // sent: it looks at the whole history each time.
 type model struct {
 	history [][]sight

@@ -59,7 +59,7 @@ func DecodeFailure(text string) *Failure {
 }
 
 // NeedsUser reports whether only the user can make the next run succeed, so that the watch pauses
-// until then (contract, Deliveries).
+// until then.
 func (f *Failure) NeedsUser() bool {
 	switch f.Code {
 	case soke.SubscriptionRequired, soke.Unauthorized, soke.InsufficientCredits, soke.Forbidden:

@@ -8,8 +8,8 @@ import (
 )
 
 // The oracle knows neither the cron library nor the boundaries of zones. It looks at a
-// zone's clock once in every minute of real time, as a person would, and applies the contract's
-// words: a wall minute runs the first time that the clock shows it, one that the clock skips runs
+// zone's clock once in every minute of real time, as a person would, and applies the
+// promise: a wall minute runs the first time that the clock shows it, one that the clock skips runs
 // when the clock has skipped it, and one instant is one run.
 
 // cronField is a field as the oracle reads it: the values that it matches, and whether it is *.

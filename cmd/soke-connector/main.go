@@ -15,7 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Exit codes of contract section 1.
+// Exit codes.
 const (
 	exitOK      = 0
 	exitFailure = 1

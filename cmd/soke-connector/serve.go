@@ -28,7 +28,7 @@ import (
 	"github.com/usesoke/soke-connector/triggers"
 )
 
-// serveCommand holds the flags of contract section 1.
+// serveCommand holds the flags of serve. Each has a twin in the environment, SOKE_ before its name.
 type serveCommand struct {
 	Sandbox         bool          `help:"Run against the embedded sandbox: no key, no network, no configuration."`
 	Listen          string        `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address of the service."`

@@ -15,7 +15,8 @@ import (
 	"github.com/usesoke/soke-connector/triggers/scheduler"
 )
 
-// sandboxInterval is the shortest interval of watches in the sandbox (contract 1).
+// sandboxInterval is the shortest interval of watches in the sandbox: long enough to
+// see, short enough to watch.
 const sandboxInterval = time.Second
 
 // engines are the two that work in the background: due watches become runs, and what runs put into

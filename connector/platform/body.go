@@ -8,7 +8,7 @@ import (
 )
 
 // Body is the shape of every failure: Soke's own envelope, enriched, because n8n shows
-// error.message in all of its node kinds (platforms/n8n.md section 3).
+// error.message in all of its node kinds (n8n-workflow, NodeApiError).
 type Body struct {
 	Success bool        `json:"success"`
 	Error   NativeError `json:"error"`

@@ -31,7 +31,7 @@ type Failure struct {
 	notSent bool
 }
 
-// Bounds of what people read: Zapier cuts at 250 (platforms/zapier.md).
+// Bounds of what people read: Zapier cuts at 250 (docs.zapier.com, Error handling).
 const (
 	maxTitle   = 80
 	maxMessage = 250
@@ -106,7 +106,7 @@ func clip(s string, n int) string {
 }
 
 // systemErrors are names that n8n searches messages for and then replaces the message by a text
-// of its own (platforms/n8n.md section 3).
+// of its own (n8n-workflow, NodeError).
 var systemErrors = regexp.MustCompile(`(?i)\bE(PERM|ACCES|NOENT|CONNREFUSED|CONNRESET|NOTFOUND|TIMEDOUT|CONNABORTED|ADDRINUSE|EXIST|ISDIR|NOTDIR|NOTEMPTY|PIPE|HOSTUNREACH|ADDRNOTAVAIL|MFILE|AI_AGAIN)\b`)
 
 var tags = regexp.MustCompile(`<[A-Za-z/!][^>]*>`)

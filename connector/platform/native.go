@@ -6,8 +6,8 @@ import (
 	"github.com/usesoke/soke-connector/connector/soke"
 )
 
-// Classes that Zapier's, n8n's and Make's packages raise. What their engines do with each is told
-// in platforms/zapier.md (a), n8n.md section 3 and make.md section 3.
+// Classes that Zapier's, n8n's and Make's packages raise. The sources are
+// zapier-platform/packages/core/src/errors.js, n8n-workflow's NodeApiError and npm's imt-proto.
 const (
 	zError     = "Error"            // stops the run, tells the user, can be replayed
 	zExpired   = "ExpiredAuthError" // marks the connection expired and holds its runs
@@ -23,7 +23,7 @@ const (
 	nodeAPI = "NodeApiError"
 )
 
-// native is one row of the table of contract section 4.
+// native is how one failure is said everywhere.
 type native struct {
 	status       int
 	zapier, make string
@@ -36,7 +36,7 @@ type native struct {
 }
 
 // rows is the one mapping from codes to what users see. Every platform's column stands in it, so
-// that it can be read against the contract line by line.
+// that the platforms can be compared line by line.
 var rows = map[soke.Code]native{
 	soke.SubscriptionRequired:   {403, zError, mConfiguration, false, "Active Soke subscription required", subscriptionAdvice, false},
 	soke.Unauthorized:           {401, zExpired, mToken, false, "The Soke API key was not accepted", keyAdvice, false},

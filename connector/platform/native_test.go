@@ -22,7 +22,8 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens anew")
 
-// contract restates section 4 of the contract: code, status, Zapier's class, Make's class.
+// contract is what users of each platform have been promised: code, status, Zapier's class, Make's
+// class.
 var contract = []struct {
 	name         string
 	err          *soke.Error

@@ -16,8 +16,8 @@ type call struct {
 	head               []string
 }
 
-// TestEveryDocumentedFactIsShown goes through soke-api.md. Facts that take more than one call have
-// tests of their own: tokens, conversations, streams, jobs, limits.
+// TestEveryDocumentedFactIsShown goes through what Soke documents of single calls. Facts that take more
+// than one have tests of their own: tokens, conversations, streams, jobs, limits.
 func TestEveryDocumentedFactIsShown(t *testing.T) {
 	active, second := key("active"), append(key("active"), "X-Soke-Account-Id", "acc_second")
 	post := func(path, body string, head ...string) call { return call{"POST", path, body, head} }

@@ -115,7 +115,7 @@ type endpoint struct {
 	status             int
 }
 
-// endpoints are all of soke-api.md that need a credential.
+// endpoints are all of Soke's that need a credential.
 var endpoints = []endpoint{
 	{"POST", "research/keywords", keywords, 2, 200},
 	{"POST", "chat/completions", chat, 5, 200},
@@ -139,7 +139,7 @@ func (b *box) call(e endpoint, head ...string) reply {
 	return b.ask(e.method, e.path, e.body, head...)
 }
 
-// key is the header of a key of contract section 5.
+// key is the header of one of the sandbox's keys.
 func key(name string) []string { return []string{"X-Soke-Key", "sk_live_sandbox_" + name} }
 
 const active = "sk_live_sandbox_active"

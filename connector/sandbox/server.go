@@ -1,6 +1,6 @@
 // Package sandbox is the Soke API, local: a real HTTP server that a client written for it finds
-// again at Soke. It shows every documented fact of soke-api.md that a call can show, counts rates
-// and credits, and evolves deterministically, so that watches have something to find.
+// again at Soke. It shows every documented fact that a call can show, counts rates and credits, and
+// evolves deterministically, so that watches have something to find.
 package sandbox
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Options make a Server. The zero value is the sandbox of the contract.
+// Options make a Server. The zero value is the sandbox of serve --sandbox.
 type Options struct {
 	// Now is the clock of rates and tokens; nil is time.Now.
 	Now func() time.Time

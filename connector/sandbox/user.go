@@ -11,7 +11,7 @@ import (
 // Behaviour is how the sandbox treats a key.
 type Behaviour int
 
-// Behaviours, as the table of contract section 5 has them.
+// Behaviours, one for each failure of Soke that a key can have.
 const (
 	Active    Behaviour = iota
 	Expired             // SUBSCRIPTION_REQUIRED

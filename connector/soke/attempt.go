@@ -140,7 +140,7 @@ func (s *Session) request(ctx context.Context, token Token, call Call) (*http.Re
 }
 
 // sendOnce keeps net/http from sending a GET or its like again by itself when a reused connection
-// breaks after it was written: a GET of Soke's can cost credits (soke-api.md: trends/scan). The
+// breaks after it was written: a GET of Soke's can cost credits, trends/scan for one. The
 // transport leaves alone what has a body that cannot be had twice; an empty one is not sent.
 // It repeats a POST only if nothing of it was written, which is as good as no attempt.
 func sendOnce(r *http.Request) {

@@ -36,7 +36,7 @@ type ChatCompletion struct {
 	Limits                                 Limits
 }
 
-// completion is OpenAI's shape, as Soke answers it (soke-api.md, Endpoints).
+// completion is OpenAI's shape, in which Soke answers.
 type completion struct {
 	ID             string `json:"id"`
 	Model          string `json:"model"`

@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// envelope is what Soke wraps its answers in (soke-api.md, Envelope), and as much of OpenAI's
+// envelope is what Soke wraps its answers in, and as much of OpenAI's
 // shape, in which chat answers, as tells it from anything else.
 type envelope struct {
 	success   *bool

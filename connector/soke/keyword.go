@@ -8,7 +8,7 @@ import (
 )
 
 // Keyword is one keyword of a research. What else Soke sent along is kept and goes out again
-// unchanged; the shape is assumed (soke-api.md), so nothing that is missing or of another type is
+// unchanged; Soke documents the shape by examples alone, so nothing that is missing or of another type is
 // a failure.
 type Keyword struct {
 	Keyword          string   `json:"keyword" title:"Keyword" help:"As Soke wrote it."`

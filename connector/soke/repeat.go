@@ -9,7 +9,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// Bounds of repeats (contract, section 3).
+// Bounds of repeats: a caller waits for half a minute at most.
 const (
 	maxRepeats   = 2
 	maxLimitWait = 10 * time.Second

@@ -70,8 +70,8 @@ func (k *Keywords) decode(data json.RawMessage) {
 	}
 }
 
-// nowhere is a job that cannot exist: looking it up proves key and subscription for nothing
-// (soke-api.md, last paragraph). It has the form of an id, so that no validation comes first.
+// nowhere is a job that cannot exist: looking it up proves key and subscription for nothing.
+// It has the form of an id, so that no validation comes first.
 const nowhere = "jobs/00000000-0000-0000-0000-000000000000"
 
 // Check proves that Soke accepts the credential, its account and its subscription. It costs no

@@ -100,8 +100,7 @@ func (src *TokenSource) refresh(ctx context.Context) error {
 	return src.ask(ctx, "auth/refresh", asked, renewal)
 }
 
-// ask signs in or refreshes, and takes over the tokens that come back (soke-api.md,
-// Authentication). secret is what was sent, and must not come back in an error.
+// ask signs in or refreshes, and takes over the tokens that come back. secret is what was sent, and must not come back in an error.
 func (src *TokenSource) ask(ctx context.Context, path string, asked any, secret string) error {
 	body, err := json.Marshal(asked)
 	if err != nil {

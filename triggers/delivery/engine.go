@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// patience is how long a receiver may take to answer (contract, Deliveries).
+	// patience is how long a receiver may take to answer.
 	patience = 15 * time.Second
 	// idle is the longest time without a look at what is due.
 	idle = 30 * time.Second

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// hostRate is how many requests a second one host gets (contract, Deliveries).
+	// hostRate is how many requests a second one host gets: Zapier takes about 30
+	// for a hook, Make 300 in ten.
 	hostRate = 25
 	// hostWorkers is how many attempts one host may hold at a time, so that a slow one leaves
 	// workers to the others.

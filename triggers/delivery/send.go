@@ -11,7 +11,7 @@ import (
 	"github.com/usesoke/soke-connector/triggers"
 )
 
-// message is the body of a delivery (contract, Deliveries).
+// message is the body of a delivery, which the exported packages read.
 type message struct {
 	Type           string            `json:"type"`
 	SubscriptionID string            `json:"subscriptionId"`

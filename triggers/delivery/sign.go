@@ -31,7 +31,7 @@ var ErrSecretForm = errors.New("a signing secret is whsec_ followed by base64")
 
 // SigningSecret returns the secret of a subscription, whsec_ and base64. It is derived from
 // the connection's key, so that a receiver that holds the key need not store a second secret.
-// The contract fixes the derivation: HMAC-SHA256 under the key's text.
+// Receivers compute it too, so the derivation is fixed: HMAC-SHA256 under the key's text.
 func SigningSecret(key soke.Key, subscriptionID string) string {
 	mac := hmac.New(sha256.New, []byte(key.Reveal()))
 	mac.Write([]byte(secretPurpose + subscriptionID))

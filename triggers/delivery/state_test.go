@@ -13,7 +13,7 @@ import (
 	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
-// The policies are those of section 3 of the contract; the platforms declare their own.
+// The policies are like those that the platforms declare.
 var (
 	zapier = delivery.Policy{Ends: []int{410}}
 	n8n    = delivery.Policy{Pauses: []int{404, 410}}

@@ -22,7 +22,7 @@ func (Dialect) Paging() platform.Paging { return platform.Paging{Cursor: true, S
 func (Dialect) List(p platform.Page) any { return p.Paged() }
 
 // Receiver says how Make's webhooks answer: 410 is one that no scenario has been linked to for five
-// days, 400 "Queue is full" asks for time (platforms/make.md, 8).
+// days, 400 "Queue is full" asks for time (help.make.com, Webhooks).
 func (Dialect) Receiver() delivery.Receiver {
 	return delivery.Receiver{
 		Policy: delivery.Policy{Pauses: []int{http.StatusGone}, QueueFull: "Queue is full"},

@@ -15,7 +15,7 @@ import (
 const connectionID = "sokeKey"
 
 // Export returns Make's custom app in the layout of the Make Apps Editor for local development
-// (platforms/make.md, 1). What an operation asks and answers is written from the catalogue; how a
+// (github.com/integromat/vscode-apps-sdk). What an operation asks and answers is written from the catalogue; how a
 // module of each kind calls the connector is in package/, once a kind. Its errors name operations
 // whose keys do not fit Make or meet in one name.
 func (Dialect) Export(e platform.Export) (platform.Files, error) {

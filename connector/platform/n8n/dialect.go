@@ -21,8 +21,7 @@ func (Dialect) Paging() platform.Paging { return platform.Paging{Cursor: true} }
 // List is a page with its cursor.
 func (Dialect) List(p platform.Page) any { return p.Paged() }
 
-// Receiver says how n8n's webhooks answer: 404 is a workflow that is off and may come back
-// (platforms/n8n.md, 5).
+// Receiver says how n8n's webhooks answer: 404 is a workflow that is off and may come back.
 func (Dialect) Receiver() delivery.Receiver {
 	return delivery.Receiver{
 		PrivateHint: "n8n behind a proxy announces localhost: set WEBHOOK_URL to its public https address.",

@@ -16,7 +16,7 @@ var sources embed.FS
 
 // Export returns n8n's community node package: TypeScript sources, and what the official tool has
 // compiled from them, so that it installs without a build. Both read the operations from one data
-// file, which is all that an export writes (platforms/n8n.md, 4).
+// file, which is all that an export writes.
 //
 // It fails on a field whose name the nodes use themselves.
 func (d Dialect) Export(e platform.Export) (platform.Files, error) {

@@ -20,12 +20,13 @@ func (Dialect) Name() platform.Name { return platform.Zapier }
 // Paging says that Zapier keeps its own memory of the ids that it has seen.
 func (Dialect) Paging() platform.Paging { return platform.Paging{} }
 
-// List is a bare array, newest first (platforms/zapier.md, b).
+// List is a bare array, newest first: Zapier reads the first page of a poll alone and drops the ids
+// that it has seen (docs.zapier.com, Build > Triggers > Deduplication).
 func (Dialect) List(p platform.Page) any { return p.NewestFirst() }
 
 // Receiver says how Zapier's hooks answer: 410 is a Zap that is gone. A key that is dead or may not
 // do this is told by the reverse unsubscribe, which pauses the Zap and tells its owner
-// (platforms/zapier.md, c).
+// (docs.zapier.com, Build > Triggers > REST hooks).
 func (Dialect) Receiver() delivery.Receiver {
 	return delivery.Receiver{
 		Policy:       delivery.Policy{Ends: []int{http.StatusGone}},

@@ -15,7 +15,7 @@ import (
 //go:embed all:package
 var sources embed.FS
 
-// Export returns a Zapier Platform CLI app (platforms/zapier.md, 0). What the app does is in
+// Export returns a Zapier Platform CLI app (docs.zapier.com, Build with the CLI). What the app does is in
 // package/; what its operations are called, ask and return is written from the catalogue, one file
 // an operation, as a person would.
 func (Dialect) Export(e platform.Export) (platform.Files, error) {
