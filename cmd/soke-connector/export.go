@@ -12,25 +12,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/usesoke/soke-connector/actions"
 	"github.com/usesoke/soke-connector/connector/platform"
-	"github.com/usesoke/soke-connector/connector/platform/make"
-	"github.com/usesoke/soke-connector/connector/platform/n8n"
-	"github.com/usesoke/soke-connector/connector/platform/zapier"
-	"github.com/usesoke/soke-connector/triggers"
 )
 
 type exportCommand struct {
-	Platform string `arg:"" enum:"zapier,n8n,make" help:"zapier, n8n or make."`
+	Platform string `arg:"" enum:"${platforms}" help:"One of ${platforms}."`
 	URL      string `name:"url" required:"" placeholder:"URL" help:"Where the platform reaches this connector, such as https://connector.example.com."`
 	Out      string `required:"" placeholder:"DIR" help:"The directory to write the package to; empty or absent."`
 	Force    bool   `help:"Replace what is in the directory."`
-}
-
-// exporter is a platform that has a package to install.
-type exporter interface {
-	platform.Dialect
-	Export(e platform.Export) (platform.Files, error)
 }
 
 // Run writes a platform's package.
@@ -43,14 +32,13 @@ func (c *exportCommand) Run(p process) error {
 		return usageError{err}
 	}
 	var chosen exporter
-	for _, e := range []exporter{zapier.Dialect{}, n8n.Dialect{}, make.Dialect{}} {
+	for _, e := range exporters() {
 		if string(e.Name()) == c.Platform {
 			chosen = e
 		}
 	}
 	files, err := chosen.Export(platform.Export{
-		Catalogue: platform.Catalogue{Actions: actions.All(), Triggers: triggers.All()},
-		URL:       address, Version: packageVersion(),
+		Catalogue: catalogue(), URL: address, Version: packageVersion(),
 	})
 	if err != nil {
 		return fmt.Errorf("exporting for %s: %w", c.Platform, err)

@@ -59,6 +59,7 @@ func run(ctx context.Context, args []string, p process) int {
 		kong.Name("soke-connector"),
 		kong.Description("Soke for Zapier, n8n and Make: one binary between them."),
 		kong.DefaultEnvars("SOKE"),
+		kong.Vars{"platforms": platformNames()},
 		kong.Writers(p.stdout, p.stderr),
 		kong.Exit(func(int) { helped = true }),
 		kong.BindTo(ctx, (*context.Context)(nil)),

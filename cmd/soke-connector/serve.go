@@ -16,16 +16,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/usesoke/soke-connector/actions"
 	"github.com/usesoke/soke-connector/connector"
-	"github.com/usesoke/soke-connector/connector/platform"
-	"github.com/usesoke/soke-connector/connector/platform/make"
-	"github.com/usesoke/soke-connector/connector/platform/n8n"
-	"github.com/usesoke/soke-connector/connector/platform/zapier"
 	"github.com/usesoke/soke-connector/connector/sandbox"
 	"github.com/usesoke/soke-connector/connector/soke"
 	"github.com/usesoke/soke-connector/connector/sqlite"
-	"github.com/usesoke/soke-connector/triggers"
 )
 
 // serveCommand holds the flags of serve. Each has a twin in the environment, SOKE_ before its name.
@@ -209,8 +203,7 @@ func (c *serveCommand) build(db *sqlite.DB, logger *slog.Logger) (*connector.Ser
 	if err != nil {
 		return nil, nil, nil, usageError{fmt.Errorf("--upstream-url: %w", err)}
 	}
-	dialects := []platform.Dialect{zapier.Dialect{}, n8n.Dialect{}, make.Dialect{}}
-	engines, err := c.engines(db, client, dialects, metrics, logger)
+	engines, err := c.engines(db, client, metrics, logger)
 	if err != nil {
 		client.Close()
 		return nil, nil, nil, err
@@ -222,8 +215,8 @@ func (c *serveCommand) build(db *sqlite.DB, logger *slog.Logger) (*connector.Ser
 	}
 	server, err := connector.New(connector.Config{
 		Soke:        client,
-		Catalogue:   platform.Catalogue{Actions: actions.All(), Triggers: triggers.All()},
-		Platforms:   dialects,
+		Catalogue:   catalogue(),
+		Platforms:   dialects(),
 		Watching:    engines.watching,
 		Callbacks:   engines.callbacks,
 		Answers:     db,

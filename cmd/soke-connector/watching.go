@@ -33,14 +33,14 @@ func (c *serveCommand) guard() (*delivery.Guard, error) {
 	return delivery.NewGuard(delivery.GuardOptions{AllowLoopback: c.Sandbox, AllowPlainHTTP: c.Sandbox, AllowTargets: c.AllowTargets})
 }
 
-func (c *serveCommand) engines(db *sqlite.DB, client *soke.Client, dialects []platform.Dialect, metrics *connector.Metrics, logger *slog.Logger) (*engines, error) {
+func (c *serveCommand) engines(db *sqlite.DB, client *soke.Client, metrics *connector.Metrics, logger *slog.Logger) (*engines, error) {
 	guard, err := c.guard()
 	if err != nil {
 		return nil, err
 	}
 	e := &engines{}
 	if e.outbox, err = delivery.NewEngine(delivery.EngineOptions{
-		Store: db, Guard: guard, Receivers: platform.Receivers(dialects), Logger: logger,
+		Store: db, Guard: guard, Receivers: platform.Receivers(dialects()), Logger: logger,
 		UserAgent: "soke-connector/" + version, Observe: metrics.ObserveDelivery,
 	}); err != nil {
 		return nil, err
