@@ -49,7 +49,7 @@ func (s *Server) runAction(c echo.Context, k *call, a actions.Action) error {
 		}
 		return writeAnswer(c, answer)
 	}
-	answer, replayed, err := s.paidOnce.do(ctx, claim{
+	answer, replayed, err := s.paidOnce.do(ctx, paidCall{
 		credential: k.session.Credential(), action: a.Key, key: key, input: bound.Input,
 	}, pay)
 	if err != nil {

@@ -175,7 +175,7 @@ func (s *Server) callForCallback(ctx context.Context, k *call, c Callback) (Answ
 	if c.Secret.IdempotencyKey == "" {
 		return pay(ctx)
 	}
-	answer, _, err := s.paidOnce.do(ctx, claim{
+	answer, _, err := s.paidOnce.do(ctx, paidCall{
 		credential: c.Secret.Credential, action: action.Key, key: c.Secret.IdempotencyKey, input: bound.Input,
 	}, pay)
 	return answer, err

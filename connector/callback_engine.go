@@ -3,7 +3,6 @@ package connector
 import (
 	"bytes"
 	"context"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -22,8 +21,6 @@ const (
 	callbackWorkers = 512
 	// callbackIdle is the longest time without a look at what is due.
 	callbackIdle = 30 * time.Second
-	// callbackPatience is how long a receiver may take.
-	callbackPatience = 15 * time.Second
 	// callbackInsists is for how long the engine tries to keep what became of a callback: the answer
 	// has been paid for, and a disk that is full may have room again soon.
 	callbackInsists = time.Hour
@@ -55,11 +52,10 @@ type callbackEngine struct {
 	answer func(context.Context, Callback) []byte
 	now    func() time.Time
 	logger *slog.Logger
-	jobs   sync.WaitGroup
+	jobs   triggers.Jobs
 
-	mu    sync.Mutex
-	busy  map[string]bool
-	ended bool
+	mu   sync.Mutex
+	busy map[string]bool
 }
 
 func newCallbackEngine(c Callbacks, s *Server) *callbackEngine {
@@ -103,13 +99,7 @@ func (e *callbackEngine) round(ctx context.Context) (time.Duration, error) {
 func (e *callbackEngine) start(ctx context.Context, c Callback) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.ended {
-		return
-	}
-	e.busy[c.ID] = true
-	e.jobs.Add(1)
-	go func() {
-		defer e.jobs.Done()
+	if e.jobs.Begin(func() {
 		if err := e.advance(context.WithoutCancel(ctx), c); err != nil {
 			e.logger.ErrorContext(ctx, "a callback could not be kept", "callback", c.ID, "cause", err.Error())
 		}
@@ -117,7 +107,9 @@ func (e *callbackEngine) start(ctx context.Context, c Callback) {
 		delete(e.busy, c.ID)
 		e.mu.Unlock()
 		e.Wake()
-	}()
+	}) {
+		e.busy[c.ID] = true
+	}
 }
 
 // advance brings a callback as far as it goes now.
@@ -170,7 +162,7 @@ func (e *callbackEngine) insist(ctx context.Context, c Callback, do func() error
 }
 
 func (e *callbackEngine) post(ctx context.Context, c Callback) delivery.Outcome {
-	ctx, cancel := context.WithTimeout(ctx, callbackPatience)
+	ctx, cancel := context.WithTimeout(ctx, delivery.Patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Secret.Target, bytes.NewReader(c.Answer))
 	if err != nil {
@@ -178,29 +170,8 @@ func (e *callbackEngine) post(ctx context.Context, c Callback) delivery.Outcome 
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", e.UserAgent)
-	answer, err := e.Client.Do(request)
-	if err != nil {
-		return delivery.Unanswered(err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	body, _ := io.ReadAll(io.LimitReader(answer.Body, delivery.MaxAnswer)) // a status counts without its body
-	return delivery.Policy{}.Answered(answer.StatusCode, answer.Header, body, e.now())
+	return delivery.Exchange(e.Client, request, delivery.Policy{}, e.now)
 }
 
 // drain waits for what has begun, until ctx ends.
-func (e *callbackEngine) drain(ctx context.Context) error {
-	e.mu.Lock()
-	e.ended = true // nothing begins from here on
-	e.mu.Unlock()
-	over := make(chan struct{})
-	go func() {
-		e.jobs.Wait()
-		close(over)
-	}()
-	select {
-	case <-over:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (e *callbackEngine) drain(ctx context.Context) error { return e.jobs.Drain(ctx) }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/usesoke/soke-connector/connector/soke"
+	"github.com/usesoke/soke-connector/triggers"
 )
 
 // answerLife is how long the answer of a paid call can be had again for nothing.
@@ -38,8 +39,8 @@ type AnswerStore interface {
 	KeepAnswer(ctx context.Context, id [32]byte, a Answer, expiresAt time.Time) error
 }
 
-// claim is a caller's wish that a call be paid once.
-type claim struct {
+// paidCall is a call that is to be paid once.
+type paidCall struct {
 	credential  soke.Credential
 	action, key string
 	input       any
@@ -53,13 +54,14 @@ type paidOnce struct {
 	timeout time.Duration
 	now     func() time.Time
 	logger  *slog.Logger
+	jobs    triggers.Jobs
 
 	mu      sync.Mutex
-	running map[[32]byte]*flight
+	running map[[32]byte]*payment
 }
 
-// flight is a paid call under way. answer and err may be read once done is closed.
-type flight struct {
+// payment is a paid call under way. answer and err may be read once done is closed.
+type payment struct {
 	inputHash [32]byte
 	done      chan struct{}
 	answer    Answer
@@ -68,11 +70,11 @@ type flight struct {
 }
 
 func newPaidOnce(store AnswerStore, timeout time.Duration, now func() time.Time, logger *slog.Logger) *paidOnce {
-	return &paidOnce{store: store, timeout: timeout, now: now, logger: logger, running: map[[32]byte]*flight{}}
+	return &paidOnce{store: store, timeout: timeout, now: now, logger: logger, running: map[[32]byte]*payment{}}
 }
 
-// do returns the answer under a claim, and whether it was had without a new call.
-func (p *paidOnce) do(ctx context.Context, c claim, pay func(context.Context) (Answer, error)) (Answer, bool, error) {
+// do returns the answer of a call, and whether it was had without a new call.
+func (p *paidOnce) do(ctx context.Context, c paidCall, pay func(context.Context) (Answer, error)) (Answer, bool, error) {
 	input, err := json.Marshal(c.input)
 	if err != nil {
 		return Answer{}, false, fmt.Errorf("encoding the input of %s: %w", c.action, err)
@@ -84,96 +86,74 @@ func (p *paidOnce) do(ctx context.Context, c claim, pay func(context.Context) (A
 	}
 	id := p.store.AnswerID(secret, c.credential.AccountID, c.action, c.key)
 
-	f, first := p.board(id, hash)
-	if f.inputHash != hash {
+	call, first := p.join(id, hash)
+	if call.inputHash != hash {
 		return Answer{}, false, mismatch()
 	}
 	if first {
-		go p.fly(context.WithoutCancel(ctx), id, f, pay)
+		p.jobs.Begin(func() { p.run(context.WithoutCancel(ctx), id, call, pay) })
 	}
 	select {
-	case <-f.done:
-		return f.answer, f.replayed || (!first && f.err == nil), f.err
+	case <-call.done:
+		return call.answer, call.replayed || (!first && call.err == nil), call.err
 	case <-ctx.Done():
 		return Answer{}, false, ctx.Err()
 	}
 }
 
-// board joins the running call under id, or opens one.
-func (p *paidOnce) board(id, hash [32]byte) (f *flight, first bool) {
+// join returns the running call under id, or begins one.
+func (p *paidOnce) join(id, hash [32]byte) (call *payment, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if f, ok := p.running[id]; ok {
-		return f, false
+	if call, ok := p.running[id]; ok {
+		return call, false
 	}
-	f = &flight{inputHash: hash, done: make(chan struct{})}
-	p.running[id] = f
-	return f, true
+	call = &payment{inputHash: hash, done: make(chan struct{})}
+	p.running[id] = call
+	return call, true
 }
 
-// fly answers a flight from the store, or by the paid call.
-func (p *paidOnce) fly(ctx context.Context, id [32]byte, f *flight, pay func(context.Context) (Answer, error)) {
+// run answers a call from the store, or by paying it.
+func (p *paidOnce) run(ctx context.Context, id [32]byte, call *payment, pay func(context.Context) (Answer, error)) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	f.err = errPanicked
+	call.err = errPanicked
 	defer func() {
 		if v := recover(); v != nil {
-			f.err = fmt.Errorf("%w: %v", errPanicked, v)
+			call.err = fmt.Errorf("%w: %v", errPanicked, v)
 		}
 		p.mu.Lock()
 		delete(p.running, id)
 		p.mu.Unlock()
-		close(f.done)
+		close(call.done)
 	}()
 
 	kept, found, err := p.store.FindAnswer(ctx, id, p.now())
 	switch {
 	case err != nil:
 		// Without the store the promise of one payment cannot be kept, so nothing is paid.
-		f.err = storageUnavailable(err)
+		call.err = storageUnavailable(err)
 		return
-	case found && kept.InputHash != f.inputHash:
-		f.err = mismatch()
+	case found && kept.InputHash != call.inputHash:
+		call.err = mismatch()
 		return
 	case found:
-		f.answer, f.replayed, f.err = kept, true, nil
+		call.answer, call.replayed, call.err = kept, true, nil
 		return
 	}
-	if f.answer, f.err = pay(ctx); f.err != nil {
+	if call.answer, call.err = pay(ctx); call.err != nil {
 		return
 	}
-	f.answer.InputHash = f.inputHash
+	call.answer.InputHash = call.inputHash
 	// An answer that came at the last moment is kept like any other.
-	if err := p.store.KeepAnswer(context.WithoutCancel(ctx), id, f.answer, p.now().Add(answerLife)); err != nil {
+	if err := p.store.KeepAnswer(context.WithoutCancel(ctx), id, call.answer, p.now().Add(answerLife)); err != nil {
 		// The user has paid: the answer is theirs even if it cannot be kept for a repeat.
 		p.logger.ErrorContext(ctx, "a paid answer could not be kept for repeats", "cause", err.Error())
 	}
 }
 
 // drain waits for the running calls.
-func (p *paidOnce) drain(ctx context.Context) error {
-	for {
-		f := p.anyFlight()
-		if f == nil {
-			return nil
-		}
-		select {
-		case <-f.done:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// anyFlight returns a call under way, or nil.
-func (p *paidOnce) anyFlight() *flight {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, f := range p.running {
-		return f
-	}
-	return nil
-}
+func (p *paidOnce) drain(ctx context.Context) error { return p.jobs.Settled(ctx) }
 
 var errPanicked = fmt.Errorf("a paid call panicked")
 

@@ -52,12 +52,9 @@ func (c *serveCommand) engines(db *sqlite.DB, client *soke.Client, metrics *conn
 		return nil, err
 	}
 	e.watching = &connector.Watching{Store: db, Runner: e.scheduler, Outbox: e.outbox, Targets: guard, MinInterval: c.MinInterval}
-	e.callbacks = &connector.Callbacks{Store: db, Targets: guard, Client: guard.Client(callbackTimeout), UserAgent: "soke-connector/" + version}
+	e.callbacks = &connector.Callbacks{Store: db, Targets: guard, Client: guard.Client(delivery.Patience), UserAgent: "soke-connector/" + version}
 	return e, nil
 }
-
-// callbackTimeout is how long the receiver of a callback may take.
-const callbackTimeout = 15 * time.Second
 
 // run runs both until ctx ends, then lets what has begun finish for as long as patience.
 func (e *engines) run(ctx context.Context, db *sqlite.DB, patience time.Duration) error {

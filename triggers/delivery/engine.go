@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// patience is how long a receiver may take to answer.
-	patience = 15 * time.Second
+	// Patience is how long a receiver may take to answer.
+	Patience = 15 * time.Second
 	// idle is the longest time without a look at what is due.
 	idle = 30 * time.Second
 	// restAfterFault is how long a host is left alone whose outcome could not be kept.
@@ -55,12 +55,11 @@ type Engine struct {
 	EngineOptions
 	triggers.Loop
 	client *http.Client
-	tries  sync.WaitGroup
 	hosts  *hosts
+	jobs   triggers.Jobs
 
-	mu    sync.Mutex
-	busy  map[string]chan struct{} // subscriptions with an attempt on its way
-	ended bool
+	mu   sync.Mutex
+	busy map[string]bool // subscriptions with an attempt on its way
 }
 
 // NewEngine returns an engine. Nothing goes out before Run.
@@ -78,8 +77,8 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 		o.Observe = func(string, Outcome, time.Duration) {}
 	}
 	return &Engine{
-		EngineOptions: o, Loop: triggers.NewLoop(), client: o.Guard.Client(patience),
-		hosts: newHosts(), busy: map[string]chan struct{}{},
+		EngineOptions: o, Loop: triggers.NewLoop(), client: o.Guard.Client(Patience),
+		hosts: newHosts(), busy: map[string]bool{},
 	}, nil
 }
 
@@ -93,46 +92,12 @@ func (e *Engine) Run(ctx context.Context) error {
 // Drain waits until the attempts that have begun are over, or ctx ends. What is not delivered
 // stays in the outbox.
 func (e *Engine) Drain(ctx context.Context) error {
-	e.mu.Lock()
-	e.ended = true
-	e.mu.Unlock()
-	over := make(chan struct{})
-	go func() {
-		e.tries.Wait()
-		close(over)
-	}()
 	defer e.client.CloseIdleConnections()
-	select {
-	case <-over:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return e.jobs.Drain(ctx)
 }
 
 // Settled waits until no attempt is under way, or ctx ends.
-func (e *Engine) Settled(ctx context.Context) error {
-	for {
-		over := e.anyAttempt()
-		if over == nil {
-			return nil
-		}
-		select {
-		case <-over:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-func (e *Engine) anyAttempt() chan struct{} {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, over := range e.busy {
-		return over
-	}
-	return nil
-}
+func (e *Engine) Settled(ctx context.Context) error { return e.jobs.Settled(ctx) }
 
 // Round starts the attempts that are due now, as far as there is room, and returns how long
 // nothing else will be due. An attempt that ends calls Wake, because it makes room.
@@ -172,7 +137,7 @@ func (e *Engine) Round(ctx context.Context) (time.Duration, error) {
 func (e *Engine) free() (int, []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.ended {
+	if e.jobs.Ended() {
 		return 0, nil
 	}
 	busy := make([]string, 0, len(e.busy))
@@ -186,22 +151,16 @@ func (e *Engine) free() (int, []string) {
 func (e *Engine) start(ctx context.Context, d triggers.DueDelivery) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.ended {
-		return
-	}
-	over := make(chan struct{})
-	e.busy[d.ID] = over
-	e.tries.Add(1)
-	go func() {
-		defer e.tries.Done()
+	if e.jobs.Begin(func() {
 		e.try(context.WithoutCancel(ctx), d)
 		e.mu.Lock()
 		delete(e.busy, d.ID)
 		e.mu.Unlock()
-		close(over)
 		e.hosts.leave(d.Host)
 		e.Wake()
-	}()
+	}) {
+		e.busy[d.ID] = true
+	}
 }
 
 // try makes one attempt and keeps what became of it.

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// MaxAnswer is how many bytes of a receiver's body are worth reading. Callers read through an
+// maxAnswer is how many bytes of a receiver's body are worth reading. Callers read through an
 // io.LimitReader, because a Client does not bound bodies.
-const MaxAnswer = 64 << 10
+const maxAnswer = 64 << 10
 
 // Client returns a client that reaches only what the Guard admits, follows no redirect, uses
 // no proxy and ends each exchange, body included, after timeout. A refusal is a *TargetError

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/usesoke/soke-connector/triggers"
 )
@@ -31,20 +32,25 @@ func (r Receiver) unsubscribes(d triggers.DueDelivery) bool {
 
 // send makes one attempt.
 func (e *Engine) send(ctx context.Context, r Receiver, d triggers.DueDelivery) Outcome {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	request, err := e.request(ctx, r, d)
 	if err != nil {
 		e.Logger.ErrorContext(ctx, "a delivery could not be made", "delivery", d.Delivery.ID, "subscription", d.ID)
 		return Outcome{Failure: NoConnection}
 	}
-	answer, err := e.client.Do(request)
+	return Exchange(e.client, request, r.Policy, e.Now)
+}
+
+// Exchange sends a request to a receiver and says what came of it.
+func Exchange(client *http.Client, request *http.Request, p Policy, now func() time.Time) Outcome {
+	answer, err := client.Do(request)
 	if err != nil {
 		return Unanswered(err)
 	}
 	defer func() { _ = answer.Body.Close() }()
-	body, _ := io.ReadAll(io.LimitReader(answer.Body, MaxAnswer)) // a status counts without its body
-	return r.Policy.Answered(answer.StatusCode, answer.Header, body, e.Now())
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer)) // a status counts without its body
+	return p.Answered(answer.StatusCode, answer.Header, body, now())
 }
 
 func (e *Engine) request(ctx context.Context, r Receiver, d triggers.DueDelivery) (*http.Request, error) {

@@ -66,7 +66,7 @@ type Outcome struct {
 	QueueFull  bool
 }
 
-// Answered returns the outcome of an answer. The body may be cut: its first MaxAnswer bytes
+// Answered returns the outcome of an answer. The body may be cut: its first maxAnswer bytes
 // are enough.
 func (p Policy) Answered(status int, header http.Header, body []byte, now time.Time) Outcome {
 	return Outcome{

@@ -50,14 +50,13 @@ type Scheduler struct {
 	Options
 	triggers.Loop
 	rules map[string]triggers.Trigger
-	runs  sync.WaitGroup
+	jobs  triggers.Jobs
 
 	mu      sync.Mutex
 	running map[string]*execution // by watch
 	busy    map[string]int        // runs at this moment, by connection
 	room    map[string]allowance  // what Soke said last, by connection
-	ended   bool
-	latest  time.Time // what the clock said last
+	latest  time.Time             // what the clock said last
 }
 
 // execution is a run that others may wait for.
@@ -134,7 +133,7 @@ func (s *Scheduler) Round(ctx context.Context) (time.Duration, error) {
 func (s *Scheduler) free(now time.Time) (free, each int, held []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended {
+	if s.jobs.Ended() {
 		return 0, 0, nil
 	}
 	each = perConnection
@@ -175,31 +174,29 @@ func (s *Scheduler) start(ctx context.Context, c triggers.Claim) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, awaited := s.running[c.ID]
-	if s.ended { // Drain hands the claim back, and who waits finds the watch as it is
-		if awaited {
-			delete(s.running, c.ID)
-			close(e.done)
-		}
-		return
-	}
 	if !awaited {
 		e = &execution{done: make(chan struct{})}
 		s.running[c.ID] = e
 	}
 	s.busy[c.ConnectionID]++
-	s.runs.Add(1)
-	go func() {
-		defer s.runs.Done()
+	if begun := s.jobs.Begin(func() {
 		e.err = s.run(context.WithoutCancel(ctx), c)
 		s.mu.Lock()
-		delete(s.running, c.ID)
-		if s.busy[c.ConnectionID]--; s.busy[c.ConnectionID] == 0 {
-			delete(s.busy, c.ConnectionID)
-		}
+		s.over(c, e)
 		s.mu.Unlock()
-		close(e.done)
 		s.Wake()
-	}()
+	}); !begun {
+		s.over(c, e) // Drain hands the claim back, and who waits finds the watch as it is
+	}
+}
+
+// over makes room for other runs. The lock is held.
+func (s *Scheduler) over(c triggers.Claim, e *execution) {
+	delete(s.running, c.ID)
+	if s.busy[c.ConnectionID]--; s.busy[c.ConnectionID] == 0 {
+		delete(s.busy, c.ConnectionID)
+	}
+	close(e.done)
 }
 
 // RunNow runs a watch that is due, or joins the run that has begun, and returns what became of it
@@ -236,43 +233,11 @@ func (s *Scheduler) RunNow(ctx context.Context, watchID string) error {
 }
 
 // Settled waits until no run is under way, or ctx ends.
-func (s *Scheduler) Settled(ctx context.Context) error {
-	for {
-		e := s.anyExecution()
-		if e == nil {
-			return nil
-		}
-		select {
-		case <-e.done:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-func (s *Scheduler) anyExecution() *execution {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, e := range s.running {
-		return e
-	}
-	return nil
-}
+func (s *Scheduler) Settled(ctx context.Context) error { return s.jobs.Settled(ctx) }
 
 // Drain waits until the runs that have begun are over, or ctx ends; what is not over by then is
 // handed back.
 func (s *Scheduler) Drain(ctx context.Context) error {
-	s.mu.Lock()
-	s.ended = true
-	s.mu.Unlock()
-	over := make(chan struct{})
-	go func() {
-		s.runs.Wait()
-		close(over)
-	}()
-	select {
-	case <-over:
-	case <-ctx.Done():
-	}
+	_ = s.jobs.Drain(ctx) // what is not over is handed back below
 	return s.Store.ReleaseClaims(context.WithoutCancel(ctx), s.Now())
 }
