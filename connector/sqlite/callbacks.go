@@ -50,16 +50,13 @@ func (db *DB) AddCallback(ctx context.Context, c connector.Callback) error {
 
 // DueCallbacks returns callbacks that are due: see connector.CallbackStore.
 func (db *DB) DueCallbacks(ctx context.Context, now time.Time, limit int, busy []string) (due []connector.Callback, next time.Time, err error) {
-	skip, err := json.Marshal(append([]string{}, busy...))
-	if err != nil {
-		return nil, time.Time{}, err
-	}
+	var broken []string
 	err = db.read(ctx, "find due callbacks", func(ctx context.Context, tx *sql.Tx) error {
-		due, next = nil, time.Time{}
+		due, next, broken = nil, time.Time{}, nil
 		rows, err := tx.QueryContext(ctx, `
 			SELECT id, platform, action, request_id, sealed, answer, state, attempts, failures, coalesce(failing_since, 0), next_attempt_at, created_at
 			FROM callbacks WHERE next_attempt_at IS NOT NULL AND id NOT IN (SELECT value FROM json_each(?))
-			ORDER BY next_attempt_at LIMIT ?`, string(skip), limit)
+			ORDER BY next_attempt_at LIMIT ?`, jsonList(busy), limit)
 		if err != nil {
 			return err
 		}
@@ -78,20 +75,22 @@ func (db *DB) DueCallbacks(ctx context.Context, now time.Time, limit int, busy [
 				return none, nil
 			}
 			c.Delivery.FailingSince, c.Created = moment(failing), moment(created)
-			if c.Secret, err = db.openCallback(c.ID, sealed); err != nil {
-				return none, err
-			}
-			if answer != nil {
+			if c.Secret, err = db.openCallback(c.ID, sealed); err == nil && answer != nil {
 				c.Answer, err = db.vault.Open(answer, callbackAnswerColumn.place(c.ID))
 			}
+			if db.unreadable(ctx, ofRow("callbacks", c.ID, err)) {
+				broken = append(broken, c.ID)
+				return none, nil
+			}
 			due = append(due, c)
-			return none, err
+			return none, nil
 		})
 		return err
 	})
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("finding due callbacks: %w", err)
 	}
+	db.postpone(ctx, "callbacks", broken, now)
 	return due, next, nil
 }
 

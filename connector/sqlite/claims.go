@@ -14,10 +14,7 @@ import (
 
 // ClaimDue claims watches that are due: see scheduler.Store.
 func (db *DB) ClaimDue(ctx context.Context, now time.Time, lease time.Duration, limit, perConnection int, held []string) (claims []triggers.Claim, next time.Time, err error) {
-	busy, err := json.Marshal(append([]string{}, held...))
-	if err != nil {
-		return nil, time.Time{}, err
-	}
+	busy := jsonList(held)
 	// Most looks find nothing due, and a look that finds nothing should not wait for the writer.
 	next, err = db.nextDue(ctx, busy)
 	if err != nil || next.IsZero() || next.After(now) {
@@ -25,16 +22,19 @@ func (db *DB) ClaimDue(ctx context.Context, now time.Time, lease time.Duration, 
 	}
 	err = db.write(ctx, "claim watches", func(ctx context.Context, tx *sql.Tx) error {
 		claims = nil
-		ids, err := db.dueWatches(ctx, tx, now, limit, perConnection, string(busy))
+		ids, err := db.dueWatches(ctx, tx, now, limit, perConnection, busy)
 		if err != nil {
 			return err
 		}
 		for _, id := range ids {
 			c, err := db.claim(ctx, tx, id, now, lease)
-			if err != nil {
+			switch {
+			case db.unreadable(ctx, err): // it stays claimed until its lease is over
+			case err != nil:
 				return err
+			default:
+				claims = append(claims, c)
 			}
-			claims = append(claims, c)
 		}
 		return nil
 	})
@@ -44,20 +44,14 @@ func (db *DB) ClaimDue(ctx context.Context, now time.Time, lease time.Duration, 
 	return claims, next, nil
 }
 
-// The reads that every run makes; see keepReads.
-const (
-	nextDueQuery = `SELECT next_due_at FROM connections WHERE next_due_at IS NOT NULL
-		AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY next_due_at LIMIT 1`
-	knownQuery = "SELECT fold, keyword, score, trend FROM known WHERE watch_id = ? AND fold IN (SELECT value FROM json_each(?))"
-	feedsQuery = "SELECT id, trigger, parameters FROM feeds WHERE watch_id = ? ORDER BY id"
-	marksQuery = `SELECT m.feed_id, m.fold, m.score FROM marks m JOIN feeds f ON f.id = m.feed_id
-		WHERE f.watch_id = ? AND m.fold IN (SELECT value FROM json_each(?))`
-)
+// nextDueQuery is kept prepared: see keepReads.
+const nextDueQuery = `SELECT next_due_at FROM connections WHERE next_due_at IS NOT NULL
+	AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY next_due_at LIMIT 1`
 
-func (db *DB) nextDue(ctx context.Context, busy []byte) (next time.Time, err error) {
+func (db *DB) nextDue(ctx context.Context, busy string) (next time.Time, err error) {
 	err = db.read(ctx, "find due watches", func(ctx context.Context, tx *sql.Tx) error {
 		var ms int64
-		err := tx.StmtContext(ctx, db.kept[nextDueQuery]).QueryRowContext(ctx, string(busy)).Scan(&ms) //nolint:sqlclosecheck // the transaction closes it
+		err := tx.StmtContext(ctx, db.kept[nextDueQuery]).QueryRowContext(ctx, busy).Scan(&ms) //nolint:sqlclosecheck // the transaction closes it
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -107,7 +101,7 @@ func (db *DB) claim(ctx context.Context, tx *sql.Tx, id string, now time.Time, l
 		return c, err
 	}
 	c.Key, err = db.openKey(keyColumn, c.ConnectionID, sealed)
-	return c, err
+	return c, ofRow("watches", id, err)
 }
 
 // ClaimWatch claims one watch if it is due and free: see scheduler.Store.
@@ -146,7 +140,16 @@ func (db *DB) Misdated(ctx context.Context, now time.Time, limit int) (all []tri
 		if err != nil {
 			return err
 		}
-		all, err = collect(rows, func(scan func(...any) error) (triggers.Watch, error) { return scanWatch(scan) })
+		_, err = collect(rows, func(scan func(...any) error) (none struct{}, err error) {
+			w, err := scanWatch(scan)
+			switch {
+			case db.unreadable(ctx, err):
+				return none, nil
+			case err == nil:
+				all = append(all, w)
+			}
+			return none, err
+		})
 		return err
 	})
 	return all, err
@@ -161,77 +164,6 @@ func (db *DB) Redate(ctx context.Context, id string, due, look, now time.Time) e
 			WHERE id = ?1 AND claimed = 0 AND state != 'asleep'`, id, due.UnixMilli(), now.UnixMilli(), look.UnixMilli())
 		return err
 	})
-}
-
-// Knowledge returns what a watch knows: see scheduler.Store.
-func (db *DB) Knowledge(ctx context.Context, watchID string, folds []string) (k triggers.Knowledge, err error) {
-	asked, err := json.Marshal(append([]string{}, folds...))
-	if err != nil {
-		return k, err
-	}
-	k.Known = make(map[string]triggers.Known, len(folds))
-	err = db.read(ctx, "read what a watch knows", func(ctx context.Context, tx *sql.Tx) error {
-		if err := db.readKnown(ctx, tx, watchID, string(asked), k.Known); err != nil {
-			return err
-		}
-		k.Feeds, err = db.readFeeds(ctx, tx, watchID)
-		if err != nil {
-			return err
-		}
-		return db.readMarks(ctx, tx, watchID, string(asked), k.Feeds)
-	})
-	return k, err
-}
-
-func (db *DB) readKnown(ctx context.Context, tx *sql.Tx, watchID, folds string, into map[string]triggers.Known) (err error) {
-	rows, err := db.query(ctx, tx, knownQuery, watchID, folds)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var fold string
-		var known triggers.Known
-		if err := rows.Scan(&fold, &known.Keyword, &known.CompetitionScore, &known.TrendDirection); err != nil {
-			return err
-		}
-		into[fold] = known
-	}
-	return rows.Err()
-}
-
-func (db *DB) readFeeds(ctx context.Context, tx *sql.Tx, watchID string) ([]triggers.FeedState, error) {
-	rows, err := db.query(ctx, tx, feedsQuery, watchID)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, func(scan func(...any) error) (f triggers.FeedState, err error) {
-		var parameters string
-		err = scan(&f.ID, &f.Trigger, &parameters)
-		f.WatchID, f.Parameters, f.Marks = watchID, json.RawMessage(parameters), map[string]float64{}
-		return f, err
-	})
-}
-
-func (db *DB) readMarks(ctx context.Context, tx *sql.Tx, watchID, folds string, feeds []triggers.FeedState) (err error) {
-	rows, err := db.query(ctx, tx, marksQuery, watchID, folds)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var feed, fold string
-		var score float64
-		if err := rows.Scan(&feed, &fold, &score); err != nil {
-			return err
-		}
-		for i := range feeds {
-			if feeds[i].ID == feed {
-				feeds[i].Marks[fold] = score
-			}
-		}
-	}
-	return rows.Err()
 }
 
 // Settle ends a claim: see scheduler.Store.
@@ -295,10 +227,11 @@ func (db *DB) endClaim(ctx context.Context, tx *sql.Tx, s triggers.Settlement) e
 	if err != nil {
 		return err
 	}
-	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		if err != nil {
-			return err
-		}
+	n, err := result.RowsAffected()
+	if err != nil {
+		return err
+	}
+	if n == 0 {
 		return scheduler.ErrLost
 	}
 	if s.Report == nil {

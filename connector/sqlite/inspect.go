@@ -19,7 +19,13 @@ func (db *DB) Watches(ctx context.Context, after string, limit int) (all []trigg
 		if err != nil {
 			return err
 		}
-		all, err = collect(rows, func(scan func(...any) error) (triggers.Watch, error) { return scanWatch(scan) })
+		all, err = collect(rows, func(scan func(...any) error) (triggers.Watch, error) {
+			w, err := scanWatch(scan)
+			if db.unreadable(ctx, err) {
+				err = nil // the operator sees it, without its schedule
+			}
+			return w, err
+		})
 		return err
 	})
 	return all, err
@@ -29,7 +35,7 @@ func (db *DB) Watches(ctx context.Context, after string, limit int) (all []trigg
 // triggers.ErrNoWatch.
 func (db *DB) Inspect(ctx context.Context, id string, occurrences int) (i triggers.Inspection, err error) {
 	err = db.read(ctx, "inspect watch", func(ctx context.Context, tx *sql.Tx) error {
-		if i.Watch, err = scanWatch(tx.QueryRowContext(ctx, "SELECT "+watchColumns+" FROM watches w WHERE w.id = ?", id).Scan); err != nil {
+		if i.Watch, err = watchByID(ctx, tx, id); err != nil {
 			return err
 		}
 		states, err := db.readFeeds(ctx, tx, id)
@@ -126,16 +132,13 @@ func noWatch(err error) error {
 // Trace returns all that a watch knows of a keyword, or triggers.ErrNoWatch.
 func (db *DB) Trace(ctx context.Context, id, keyword string) (t triggers.Trace, err error) {
 	t.Fold = triggers.Fold(keyword)
-	asked, err := json.Marshal([]string{t.Fold})
-	if err != nil {
-		return t, err
-	}
+	asked := jsonList([]string{t.Fold})
 	err = db.read(ctx, "trace keyword", func(ctx context.Context, tx *sql.Tx) error {
-		if t.Watch, err = scanWatch(tx.QueryRowContext(ctx, "SELECT "+watchColumns+" FROM watches w WHERE w.id = ?", id).Scan); err != nil {
+		if t.Watch, err = watchByID(ctx, tx, id); err != nil {
 			return err
 		}
 		known := map[string]triggers.Known{}
-		if err := db.readKnown(ctx, tx, id, string(asked), known); err != nil {
+		if err := db.readKnown(ctx, tx, id, asked, known); err != nil {
 			return err
 		}
 		if k, ok := known[t.Fold]; ok {
@@ -148,7 +151,7 @@ func (db *DB) Trace(ctx context.Context, id, keyword string) (t triggers.Trace, 
 		if err != nil {
 			return err
 		}
-		if err := db.readMarks(ctx, tx, id, string(asked), states); err != nil {
+		if err := db.readMarks(ctx, tx, id, asked, states); err != nil {
 			return err
 		}
 		for _, f := range states {
@@ -196,11 +199,7 @@ func eventsAbout(ctx context.Context, tx *sql.Tx, feedID, fold string) ([]json.R
 	if err != nil {
 		return nil, err
 	}
-	all, err := collect(rows, func(scan func(...any) error) (json.RawMessage, error) {
-		var body string
-		err := scan(&body)
-		return json.RawMessage(body), err
-	})
+	all, err := collect(rows, scanBody)
 	if err != nil {
 		return nil, err
 	}

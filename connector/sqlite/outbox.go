@@ -75,25 +75,19 @@ const longestWait = 25 * time.Hour
 
 // DueDeliveries returns the heads of the queues that are due: see delivery.Store.
 func (db *DB) DueDeliveries(ctx context.Context, now time.Time, limit int, busy, held []string) (due []triggers.DueDelivery, next time.Time, err error) {
-	subscriptions, err := json.Marshal(append([]string{}, busy...))
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	hosts, err := json.Marshal(append([]string{}, held...))
-	if err != nil {
-		return nil, time.Time{}, err
-	}
+	var broken []string
+	subscriptions, hosts := jsonList(busy), jsonList(held)
 	err = db.read(ctx, "find due deliveries", func(ctx context.Context, tx *sql.Tx) error {
-		due, next = nil, time.Time{}
+		due, next, broken = nil, time.Time{}, nil
 		far := now.Add(longestWait).UnixMilli()
-		turns, err := nextTurns(ctx, tx, "next_attempt_at > ?", far, string(subscriptions), string(hosts), limit)
+		turns, err := nextTurns(ctx, tx, "next_attempt_at > ?", far, subscriptions, hosts, limit)
 		if err != nil {
 			return err
 		}
 		for i := range turns {
 			turns[i].at = now.UnixMilli()
 		}
-		dated, err := nextTurns(ctx, tx, "next_attempt_at <= ?", far, string(subscriptions), string(hosts), limit-len(turns))
+		dated, err := nextTurns(ctx, tx, "next_attempt_at <= ?", far, subscriptions, hosts, limit-len(turns))
 		if err != nil {
 			return err
 		}
@@ -104,16 +98,21 @@ func (db *DB) DueDeliveries(ctx context.Context, now time.Time, limit int, busy,
 				break
 			}
 			d, err := db.head(ctx, tx, t.id, now)
-			if err != nil {
+			switch {
+			case db.unreadable(ctx, err):
+				broken = append(broken, t.id)
+			case err != nil:
 				return err
+			default:
+				due = append(due, d)
 			}
-			due = append(due, d)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("finding due deliveries: %w", err)
 	}
+	db.postpone(ctx, "subscriptions", broken, now)
 	return due, next, nil
 }
 
@@ -155,30 +154,35 @@ func (db *DB) head(ctx context.Context, tx *sql.Tx, id string, now time.Time) (d
 	}
 	d.Subscription = sub
 	d.Delivery.FailingSince, d.Delivery.CreatedAt = moment(failing), moment(created)
-	plain, err := db.vault.Open(target, targetColumn.place(id))
-	if err != nil {
-		return d, err
+	if until <= now.UnixMilli() {
+		previous = nil
 	}
-	d.Target = string(plain)
-	if d.Key, err = db.openKey(keyColumn, d.ConnectionID, key); err != nil {
-		return d, err
+	if err := db.openSecrets(&d, target, key, previous); err != nil {
+		return d, ofRow("subscriptions", id, err)
 	}
-	if until > now.UnixMilli() {
-		if d.PreviousKey, err = db.openKey(previousKeyColumn, d.ConnectionID, previous); err != nil {
-			return d, err
-		}
-	}
-	switch d.Delivery.Kind {
-	case triggers.DeliverPaused:
+	switch {
+	case d.Delivery.Kind == triggers.DeliverPaused:
 		d.Delivery.Failure = triggers.DecodeFailure(body.String)
+	case body.Valid:
+		err = ofRow("deliveries", d.Delivery.ID, json.Unmarshal([]byte(body.String), &d.Delivery.Events))
 	default:
-		if body.Valid {
-			err = json.Unmarshal([]byte(body.String), &d.Delivery.Events)
-			break
-		}
 		d.Delivery.Events, err = readBodies(ctx, tx, feed, first.Int64, last.Int64)
 	}
 	return d, err
+}
+
+// openSecrets opens what an attempt needs of the secrets. A previous key is nil once its time is over.
+func (db *DB) openSecrets(d *triggers.DueDelivery, target, key, previous []byte) error {
+	plain, err := db.vault.Open(target, targetColumn.place(d.ID))
+	if err != nil {
+		return err
+	}
+	d.Target = string(plain)
+	if d.Key, err = db.openKey(keyColumn, d.ConnectionID, key); err != nil {
+		return err
+	}
+	d.PreviousKey, err = db.openKey(previousKeyColumn, d.ConnectionID, previous)
+	return err
 }
 
 func readBodies(ctx context.Context, tx *sql.Tx, feed string, first, last int64) ([]json.RawMessage, error) {
@@ -186,11 +190,14 @@ func readBodies(ctx context.Context, tx *sql.Tx, feed string, first, last int64)
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(scan func(...any) error) (json.RawMessage, error) {
-		var body string
-		err := scan(&body)
-		return json.RawMessage(body), err
-	})
+	return collect(rows, scanBody)
+}
+
+// scanBody reads an event's JSON.
+func scanBody(scan func(...any) error) (json.RawMessage, error) {
+	var body string
+	err := scan(&body)
+	return json.RawMessage(body), err
 }
 
 // SettleAttempt keeps what became of an attempt: see delivery.Store.

@@ -103,7 +103,7 @@ func (db *DB) Backlog(ctx context.Context, now time.Time) (b Backlog, err error)
 
 // OldestDue returns since when the watch waits that has waited longest; zero if none is due.
 func (db *DB) OldestDue(ctx context.Context, now time.Time) (time.Time, error) {
-	next, err := db.nextDue(ctx, []byte("[]"))
+	next, err := db.nextDue(ctx, "[]")
 	if err != nil || next.After(now) {
 		return time.Time{}, err
 	}

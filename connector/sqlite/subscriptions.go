@@ -123,11 +123,7 @@ func readNewest(ctx context.Context, tx *sql.Tx, feed string, limit int) ([]json
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(scan func(...any) error) (json.RawMessage, error) {
-		var body string
-		err := scan(&body)
-		return json.RawMessage(body), err
-	})
+	return collect(rows, scanBody)
 }
 
 // subscribe writes the row of a subscription.
@@ -221,7 +217,7 @@ func (db *DB) findSubscription(ctx context.Context, key soke.Key, condition stri
 		if err != nil {
 			return err
 		}
-		w, err = scanWatch(tx.QueryRowContext(ctx, "SELECT "+watchColumns+" FROM watches w WHERE w.id = ?", s.WatchID).Scan)
+		w, err = watchByID(ctx, tx, s.WatchID)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}

@@ -17,6 +17,7 @@ const watchColumns = `w.id, w.connection_id, w.account_id, w.research, w.schedul
 	coalesce(w.failure, ''), coalesce(w.due_at, 0), coalesce(w.next_run_at, 0), coalesce(w.last_run_at, 0),
 	w.polled_at, w.created_at, w.runs, w.attempts, w.feeds`
 
+// scanWatch reads a watch. A *rowError leaves it without its schedule.
 func scanWatch(scan func(...any) error, more ...any) (triggers.Watch, error) {
 	var w triggers.Watch
 	var research, schedule, timezone, failure string
@@ -28,13 +29,11 @@ func scanWatch(scan func(...any) error, more ...any) (triggers.Watch, error) {
 	if err != nil {
 		return w, err
 	}
-	if w.Schedule, err = triggers.ParseSchedule(schedule, timezone); err != nil {
-		return w, fmt.Errorf("the schedule of watch %s: %w", w.ID, err)
-	}
 	w.Research, w.Failure = json.RawMessage(research), triggers.DecodeFailure(failure)
 	w.DueAt, w.NextRunAt, w.LastRunAt = moment(due), moment(next), moment(last)
 	w.PolledAt, w.CreatedAt = moment(polled), moment(created)
-	return w, nil
+	w.Schedule, err = triggers.ParseSchedule(schedule, timezone)
+	return w, ofRow("watches", w.ID, err)
 }
 
 // moment is a time in Unix milliseconds; 0 is none.
@@ -53,13 +52,18 @@ func millis(t time.Time) any {
 	return t.UnixMilli()
 }
 
-// FindWatch returns a watch, or sql.ErrNoRows.
+// FindWatch returns a watch, or triggers.ErrNoWatch.
 func (db *DB) FindWatch(ctx context.Context, id string) (w triggers.Watch, err error) {
 	err = db.read(ctx, "find watch", func(ctx context.Context, tx *sql.Tx) error {
-		w, err = scanWatch(tx.QueryRowContext(ctx, "SELECT "+watchColumns+" FROM watches w WHERE w.id = ?", id).Scan)
+		w, err = watchByID(ctx, tx, id)
 		return err
 	})
-	return w, err
+	return w, noWatch(err)
+}
+
+// watchByID returns a watch, or sql.ErrNoRows.
+func watchByID(ctx context.Context, tx *sql.Tx, id string) (triggers.Watch, error) {
+	return scanWatch(tx.QueryRowContext(ctx, "SELECT "+watchColumns+" FROM watches w WHERE w.id = ?", id).Scan)
 }
 
 // OpenFeed finds or makes a feed, its watch and its connection.
@@ -205,10 +209,11 @@ func (db *DB) insertFacts(ctx context.Context, tx *sql.Tx, r triggers.FeedReport
 		if err != nil {
 			return 0, 0, err
 		}
-		if n, err := result.RowsAffected(); err != nil || n == 0 {
-			if err != nil {
-				return 0, 0, err
-			}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return 0, 0, err
+		}
+		if n == 0 {
 			continue
 		}
 		if last, err = result.LastInsertId(); err != nil {

@@ -131,8 +131,11 @@ func (s *Scheduler) research(ctx context.Context, c triggers.Claim, before []tri
 		switch {
 		case errors.Is(err, ErrStale):
 			continue // a feed was opened meanwhile; what was found is still true
-		case err != nil:
+		case errors.Is(err, ErrLost):
 			return err
+		case err != nil:
+			// The claim must not run out: its watch would be due again at once, and paid for again.
+			return s.fail(ctx, c, err, before)
 		}
 		s.Observe(Observation{Outcome: outcomeOf(c, run), Lag: began.Sub(c.DueAt), Events: events, Credits: actions.ResearchCredits})
 		return nil
@@ -158,7 +161,9 @@ func (s *Scheduler) report(ctx context.Context, c triggers.Claim, run triggers.R
 		}
 		rule, err := trigger.Rule(feed.Parameters)
 		if err != nil {
-			return nil, err
+			// The run has been paid for, and is the other feeds' as well.
+			s.Logger.ErrorContext(ctx, "a feed cannot be read and is left out", "feed", feed.ID, "cause", err.Error())
+			continue
 		}
 		facts, marks, err := triggers.Detect(run, feed.Feed, rule, feed.Marks)
 		if err != nil {
@@ -210,7 +215,7 @@ func (s *Scheduler) insist(ctx context.Context, c triggers.Claim, do func() erro
 			return struct{}{}, backoff.Permanent(err)
 		}
 		return struct{}{}, err
-	}, backoff.WithMaxElapsedTime(lease/2))
+	}, backoff.WithMaxElapsedTime(s.Insist))
 	if err != nil && !errors.Is(err, ErrStale) {
 		s.Logger.ErrorContext(ctx, "a run could not be kept", "watch", c.ID, "cause", err.Error())
 	}

@@ -32,6 +32,9 @@ type Options struct {
 	Observe func(Observation)
 	// Committed is called when a run has put deliveries into the outbox; nil is nobody.
 	Committed func()
+	// Insist is for how long a store that fails is asked again to keep what a run has found. 0 is
+	// half a lease.
+	Insist time.Duration
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -72,6 +75,9 @@ func New(o Options) (*Scheduler, error) {
 	}
 	if o.Workers <= 0 {
 		o.Workers = 128
+	}
+	if o.Insist <= 0 {
+		o.Insist = lease / 2
 	}
 	if o.Now == nil {
 		o.Now = time.Now

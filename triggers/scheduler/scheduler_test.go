@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"testing"
@@ -296,5 +297,29 @@ func TestAClockThatWasWrongDoesNotLeaveAWatchForAYear(t *testing.T) {
 	}
 	if h.calls() == calls {
 		t.Errorf("it waits until %s, and it is %s", h.watch(w.ID).DueAt, h.clock())
+	}
+}
+
+func TestAFeedThatCannotBeReadCostsTheOthersOfItsWatchNoEventAndNobodyASecondCall(t *testing.T) {
+	h := build(t)
+	s := h.subscribe("active", "new-keyword", "home espresso", "@every 1h")
+	broken := h.opening("active", "competition-drop", "home espresso", "@every 1h")
+	broken.Parameters = json.RawMessage(`{"threshold":"of another version"}`)
+	if _, err := h.db.OpenFeed(context.Background(), broken); err != nil {
+		t.Fatal(err)
+	}
+	const runs = 12
+	for range runs {
+		h.round()
+		h.pass(time.Hour)
+	}
+	if n := h.calls(); n != runs {
+		t.Errorf("%d calls in %d hours", n, runs)
+	}
+	if w := h.watch(s.WatchID); w.Runs != runs || w.Failure != nil {
+		t.Errorf("%d runs, %v", w.Runs, w.Failure)
+	}
+	if h.undelivered(s) == 0 {
+		t.Error("the other feed has no event")
 	}
 }

@@ -1,0 +1,47 @@
+package scheduler_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/usesoke/soke-connector/connector/soke"
+	"github.com/usesoke/soke-connector/connector/sqlite"
+	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/triggers/scheduler"
+)
+
+// unkeeping is a database that keeps no report, as if one could not be written.
+type unkeeping struct{ *sqlite.DB }
+
+func (u unkeeping) Settle(ctx context.Context, s triggers.Settlement) error {
+	if s.Report != nil {
+		return errors.New("this report cannot be written")
+	}
+	return u.DB.Settle(ctx, s)
+}
+
+func TestAPaidRunThatCannotBeKeptWaitsForItsNextDueTime(t *testing.T) {
+	h := build(t, func(o *scheduler.Options) { o.Insist = time.Millisecond })
+	h.scheduler.Store = unkeeping{h.db}
+	w := h.open("active", "new-keyword", "home espresso", "@every 6h").Watch
+	h.round()
+	got := h.watch(w.ID)
+	if got.Failure == nil || got.Failure.Code != soke.ConnectorError || got.State != triggers.Active {
+		t.Errorf("the watch says %+v", got.Failure)
+	}
+	for h.clock().Before(got.NextRunAt.Add(-time.Minute)) { // lease after lease
+		h.pass(time.Minute)
+		h.round()
+	}
+	if n := h.calls(); n != 1 {
+		t.Errorf("%d calls before the next due time", n)
+	}
+	h.scheduler.Store = h.db
+	h.pass(2 * time.Minute)
+	h.round()
+	if got := h.watch(w.ID); got.Failure != nil || got.Runs != 1 || h.calls() != 2 {
+		t.Errorf("afterwards: %d runs, %d calls, %v", got.Runs, h.calls(), got.Failure)
+	}
+}
