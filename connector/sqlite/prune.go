@@ -23,55 +23,78 @@ const (
 	emptyForgottenAfter = 72 * time.Hour
 )
 
-// Prune deletes a small batch of everything that is older than its retention, and reports whether
-// there may be more. Call it until there is none.
-func (db *DB) Prune(ctx context.Context, keep Retention, now time.Time, limit int) (more bool, err error) {
-	events, runs := now.Add(-keep.Events).UnixMilli(), now.Add(-keep.Runs).UnixMilli()
-	for _, step := range []struct {
-		name, query string
-		args        []any
-	}{
-		{"attempts", `DELETE FROM attempts WHERE (delivery_id, number) IN
-			(SELECT delivery_id, number FROM attempts WHERE at < ? ORDER BY at LIMIT ?)`, []any{now.Add(-keep.Attempts).UnixMilli(), limit}},
-		{"late deliveries", `UPDATE deliveries SET state = 'dropped' WHERE seq IN
-			(SELECT seq FROM deliveries INDEXED BY deliveries_pending WHERE state = 'pending' AND created_at < ? LIMIT ?)`, []any{events, limit}},
-		{"deliveries", `DELETE FROM deliveries WHERE seq IN
-			(SELECT seq FROM deliveries WHERE state != 'pending' AND created_at < ? ORDER BY created_at LIMIT ?)`, []any{events, limit}},
+// pruning is one step of Prune: change is what becomes of the rows that find finds, at most limit
+// of them.
+type pruning struct {
+	name, change, find string
+	args               []any
+}
+
+func (keep Retention) prunings(now time.Time, limit int) []pruning {
+	before := func(age time.Duration) int64 { return now.Add(-age).UnixMilli() }
+	return []pruning{
+		{"attempts", "DELETE FROM attempts WHERE (delivery_id, number) IN",
+			"SELECT delivery_id, number FROM attempts WHERE at < ?1 ORDER BY at LIMIT ?2", []any{before(keep.Attempts), limit}},
+		{"late deliveries", "UPDATE deliveries SET state = 'dropped' WHERE seq IN",
+			"SELECT seq FROM deliveries INDEXED BY deliveries_pending WHERE state = 'pending' AND created_at < ?1 LIMIT ?2", []any{before(keep.Events), limit}},
+		{"deliveries", "DELETE FROM deliveries WHERE seq IN",
+			"SELECT seq FROM deliveries WHERE state != 'pending' AND created_at < ?1 ORDER BY created_at LIMIT ?2", []any{before(keep.Events), limit}},
 		// Places rise with time, so the oldest events come first.
-		{"events", `DELETE FROM events WHERE seq IN
-			(SELECT seq FROM (SELECT seq, occurred_at FROM events ORDER BY seq LIMIT ?2) WHERE occurred_at < ?1)`, []any{events, limit}},
-		{"runs", `DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE at < ? ORDER BY at LIMIT ?)`, []any{runs, limit}},
-		{"occurrences", `DELETE FROM occurrences WHERE (watch_id, due_at, outcome) IN
-			(SELECT watch_id, due_at, outcome FROM occurrences WHERE at < ? ORDER BY at LIMIT ?)`, []any{runs, limit}},
-		{"tests", `UPDATE subscriptions SET state = 'ended', next_attempt_at = NULL, ended_at = ?1 WHERE id IN
-			(SELECT id FROM subscriptions WHERE test_until < ?1 AND state != 'ended' LIMIT ?2)`, []any{now.UnixMilli(), limit}},
-		{"subscriptions", `DELETE FROM subscriptions WHERE id IN
-			(SELECT id FROM subscriptions WHERE state = 'ended' AND ended_at < ? LIMIT ?)`, []any{events, limit}},
-		{"callbacks", `DELETE FROM callbacks WHERE id IN (SELECT id FROM callbacks WHERE created_at < ? ORDER BY created_at LIMIT ?)`,
-			[]any{now.Add(-callbackLife).UnixMilli(), limit}},
-		{"watches", `DELETE FROM watches WHERE id IN (SELECT id FROM watches w WHERE state = 'asleep' AND claimed = 0
-			AND polled_at < CASE WHEN runs = 0 THEN ?1 ELSE ?2 END
-			AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.watch_id = w.id AND s.state != 'ended') LIMIT ?3)`,
-			[]any{now.Add(-emptyForgottenAfter).UnixMilli(), now.Add(-forgottenAfter).UnixMilli(), limit}},
-		{"connections", `DELETE FROM connections WHERE id IN (SELECT id FROM connections c WHERE created_at < ?
+		{"events", "DELETE FROM events WHERE seq IN",
+			"SELECT seq FROM (SELECT seq, occurred_at FROM events ORDER BY seq LIMIT ?2) WHERE occurred_at < ?1", []any{before(keep.Events), limit}},
+		{"runs", "DELETE FROM runs WHERE id IN",
+			"SELECT id FROM runs WHERE at < ?1 ORDER BY at LIMIT ?2", []any{before(keep.Runs), limit}},
+		{"occurrences", "DELETE FROM occurrences WHERE (watch_id, due_at, outcome) IN",
+			"SELECT watch_id, due_at, outcome FROM occurrences WHERE at < ?1 ORDER BY at LIMIT ?2", []any{before(keep.Runs), limit}},
+		{"tests", "UPDATE subscriptions SET state = 'ended', next_attempt_at = NULL, ended_at = ?1 WHERE id IN",
+			"SELECT id FROM subscriptions WHERE test_until < ?1 AND state != 'ended' LIMIT ?2", []any{now.UnixMilli(), limit}},
+		{"subscriptions", "DELETE FROM subscriptions WHERE id IN",
+			"SELECT id FROM subscriptions WHERE state = 'ended' AND ended_at < ?1 LIMIT ?2", []any{before(keep.Events), limit}},
+		{"callbacks", "DELETE FROM callbacks WHERE id IN",
+			"SELECT id FROM callbacks WHERE created_at < ?1 ORDER BY created_at LIMIT ?2", []any{before(callbackLife), limit}},
+		{"watches", "DELETE FROM watches WHERE id IN",
+			`SELECT id FROM watches w WHERE state = 'asleep' AND claimed = 0
+			AND polled_at < ?1 AND (polled_at < ?3 OR runs = 0)
+			AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.watch_id = w.id AND s.state != 'ended') LIMIT ?2`,
+			[]any{before(emptyForgottenAfter), limit, before(forgottenAfter)}},
+		{"connections", "DELETE FROM connections WHERE id IN",
+			`SELECT id FROM connections c WHERE next_due_at IS NULL AND created_at < ?1
 			AND NOT EXISTS (SELECT 1 FROM watches WHERE connection_id = c.id)
-			AND NOT EXISTS (SELECT 1 FROM subscriptions WHERE connection_id = c.id) LIMIT ?)`, []any{now.Add(-24 * time.Hour).UnixMilli(), limit}},
-	} {
-		var n int64
-		err := db.write(ctx, "prune "+step.name, func(ctx context.Context, tx *sql.Tx) error {
-			result, err := db.writer.exec(ctx, tx, step.query, step.args...)
-			if err != nil {
-				return err
-			}
-			n, err = result.RowsAffected()
-			return err
-		})
+			AND NOT EXISTS (SELECT 1 FROM subscriptions WHERE connection_id = c.id) LIMIT ?2`, []any{before(24 * time.Hour), limit}},
+	}
+}
+
+// Prune deletes a small batch of everything that is older than its retention, and reports whether
+// there may be more. Call it until there is none. The writer is asked only where there is something
+// to delete.
+func (db *DB) Prune(ctx context.Context, keep Retention, now time.Time, limit int) (more bool, err error) {
+	for _, p := range keep.prunings(now, limit) {
+		n, err := db.prune(ctx, p)
 		if err != nil {
-			return false, fmt.Errorf("pruning %s: %w", step.name, err)
+			return false, fmt.Errorf("pruning %s: %w", p.name, err)
 		}
 		more = more || n >= int64(limit)
 	}
 	return more, nil
+}
+
+func (db *DB) prune(ctx context.Context, p pruning) (n int64, err error) {
+	var found bool
+	err = db.read(ctx, "look for old "+p.name, func(ctx context.Context, tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, "SELECT EXISTS ("+p.find+")", p.args...).Scan(&found)
+	})
+	if err != nil || !found {
+		return 0, err
+	}
+	err = db.write(ctx, "prune "+p.name, func(ctx context.Context, tx *sql.Tx) error {
+		result, err := db.writer.exec(ctx, tx, p.change+" ("+p.find+")", p.args...)
+		if err != nil {
+			return err
+		}
+		n, err = result.RowsAffected()
+		return err
+	})
+	return n, err
 }
 
 // Backlog is what waits.
