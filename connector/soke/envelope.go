@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
 )
 
 // envelope is what Soke wraps its answers in, and as much of OpenAI's
@@ -76,7 +78,7 @@ func parse(raw []byte) (envelope, error) {
 	case depth(raw) > maxDepth:
 		return e, errors.New("the answer is nested too deep")
 	}
-	if !json.Valid(raw) {
+	if !gjson.ValidBytes(raw) {
 		return e, errors.New("the answer is cut off or no JSON")
 	}
 	e.read(raw)
@@ -115,18 +117,15 @@ const maxDepth = 64
 
 // depth returns how deep a JSON text is nested; it need not be valid.
 func depth(raw []byte) int {
-	deepest, now, quoted := 0, 0, false
+	deepest, now := 0, 0
 	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
+		switch raw[i] {
+		case '"':
+			i = quoteEnd(raw, i) - 1
+		case '{', '[':
 			now++
 			deepest = max(deepest, now)
-		case c == '}' || c == ']':
+		case '}', ']':
 			now--
 		}
 	}
