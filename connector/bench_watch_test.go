@@ -140,59 +140,120 @@ func BenchmarkRuns(b *testing.B) {
 	b.ReportMetric(float64(rounds*watches)/b.Elapsed().Seconds(), "runs/s")
 }
 
-// BenchmarkWebhooks delivers what is in the outbox to receivers on loopback, one event each, to as
-// many hosts as needed because one host gets 25 a second.
-//
-//	go test ./connector -run '^$' -bench Webhooks -benchtime 4000x
-func BenchmarkWebhooks(b *testing.B) {
-	w := newWatchBench(b)
+// outbox returns an engine on the bench's store, which tells observe how long each delivery waited for
+// its first attempt, and a function that puts delivery i into the outbox. They go to as many hosts as
+// needed, because one host gets 25 a second.
+func (w *watchBench) outbox(b *testing.B, observe func(time.Duration)) (*delivery.Engine, func(i int)) {
+	b.Helper()
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 	b.Cleanup(receiver.Close)
 	guard, err := delivery.NewGuard(delivery.GuardOptions{AllowLoopback: true, AllowPlainHTTP: true})
 	if err != nil {
 		b.Fatal(err)
 	}
-	var done atomic.Int64
-	all := make(chan struct{})
 	engine, err := delivery.NewEngine(delivery.EngineOptions{
 		Store: w.db, Guard: guard, Logger: slog.New(slog.DiscardHandler), UserAgent: "bench", Workers: 128,
-		Observe: func(string, delivery.Outcome, time.Duration) {
-			if done.Add(1) == int64(b.N) {
-				close(all)
-			}
-		},
+		Observe: func(_ string, _ delivery.Outcome, waited time.Duration) { observe(waited) },
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	key, _ := soke.ParseKey("sk_live_bench_hooks")
+	key, err := soke.ParseKey("sk_live_bench_hooks")
+	if err != nil {
+		b.Fatal(err)
+	}
 	s, err := triggers.ParseSchedule("@daily", "UTC")
 	if err != nil {
 		b.Fatal(err)
 	}
-	for i := range b.N {
+	trigger := newKeyword(b)
+	return engine, func(i int) {
+		now := time.Now()
 		_, err := w.db.SubscribeTest(context.Background(), triggers.Testing{
 			Subscribing: triggers.Subscribing{
-				Opening:  triggers.Opening{Key: key, Research: json.RawMessage("{}"), Schedule: s, Trigger: newKeyword(b), Parameters: json.RawMessage("{}"), Now: time.Now()},
+				Opening:  triggers.Opening{Key: key, Research: json.RawMessage("{}"), Schedule: s, Trigger: trigger, Parameters: json.RawMessage("{}"), Now: now},
 				Platform: "n8n", Target: fmt.Sprintf("%s/hook/%d", receiver.URL, i), Host: fmt.Sprintf("host%d", i%2000),
 			},
-			Until: time.Now().Add(time.Hour), Sample: []json.RawMessage{json.RawMessage(`{"id":"evt_1","keyword":"home espresso"}`)},
+			Until: now.Add(time.Hour), Sample: []json.RawMessage{json.RawMessage(`{"id":"evt_1","keyword":"home espresso"}`)},
 		})
 		if err != nil {
-			b.Fatal(err)
+			b.Error(err)
 		}
 	}
+}
+
+// deliver runs an engine while act runs and until done is closed.
+func deliver(engine *delivery.Engine, done <-chan struct{}, act func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
-	b.ResetTimer()
-	begun := time.Now()
 	go func() { stopped <- engine.Run(ctx) }()
-	<-all
-	b.StopTimer()
+	act()
+	<-done
 	cancel()
 	<-stopped
 	_ = engine.Drain(context.Background())
-	b.ReportMetric(float64(b.N)/time.Since(begun).Seconds(), "webhooks/s")
+}
+
+// BenchmarkWebhooks delivers what is in the outbox, one event each.
+//
+//	go test ./connector -run '^$' -bench Webhooks -benchtime 4000x
+func BenchmarkWebhooks(b *testing.B) {
+	w := newWatchBench(b)
+	var count atomic.Int64
+	all := make(chan struct{})
+	engine, put := w.outbox(b, func(time.Duration) {
+		if count.Add(1) == int64(b.N) {
+			close(all)
+		}
+	})
+	for i := range b.N {
+		put(i)
+	}
+	b.ResetTimer()
+	deliver(engine, all, func() {})
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "webhooks/s")
+}
+
+// BenchmarkFirstAttempt puts 500 deliveries a second into the outbox and reports how long each waited
+// for its first attempt, its durable commit included.
+//
+//	go test ./connector -run '^$' -bench FirstAttempt -benchtime 2500x
+func BenchmarkFirstAttempt(b *testing.B) {
+	w := newWatchBench(b)
+	waits := make(chan time.Duration, b.N)
+	all := make(chan struct{})
+	var count atomic.Int64
+	engine, put := w.outbox(b, func(waited time.Duration) {
+		waits <- waited
+		if count.Add(1) == int64(b.N) {
+			close(all)
+		}
+	})
+	b.ResetTimer()
+	deliver(engine, all, func() {
+		var puts sync.WaitGroup
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		for i := range b.N {
+			<-tick.C
+			puts.Go(func() {
+				put(i)
+				engine.Wake()
+			})
+		}
+		puts.Wait()
+	})
+	b.StopTimer()
+	close(waits)
+	sorted := slices.Sorted(func(yield func(time.Duration) bool) {
+		for waited := range waits {
+			if !yield(waited) {
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(sorted[len(sorted)*99/100].Microseconds())/1000, "p99-ms")
 }
 
 // BenchmarkPosts is what BenchmarkWebhooks is compared with: a loop of bare http.Posts of the same

@@ -15,12 +15,12 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// envelope is what Soke wraps its answers in, and as much of OpenAI's
-// shape, in which chat answers, as tells it from anything else.
+// envelope is what Soke wraps its answers in, and as much of OpenAI's shape, in which chat answers,
+// as tells it from anything else.
 type envelope struct {
 	success   *bool
-	data      json.RawMessage // nil where there is none
-	failure   json.RawMessage
+	data      gjson.Result
+	failure   gjson.Result
 	requestID string
 
 	id     string
@@ -52,10 +52,11 @@ func decode(resp *http.Response, raw []byte, now time.Time) (*Answer, *Error) {
 	case status < 200 || status > 299:
 		return nil, foreign(resp, now, errors.New("no failure in the envelope"))
 	case e.success != nil:
-		if e.data == nil {
-			e.data = json.RawMessage("null")
+		data := json.RawMessage("null")
+		if e.data.Exists() {
+			data = json.RawMessage(e.data.Raw)
 		}
-		return &Answer{Status: status, Body: raw, Data: e.data, RequestID: id}, nil
+		return &Answer{Status: status, Body: raw, Data: data, RequestID: id}, nil
 	case e.openAI:
 		if id == "" && IsRequestID(e.id) {
 			id = e.id
@@ -81,34 +82,35 @@ func parse(raw []byte) (envelope, error) {
 	if !gjson.ValidBytes(raw) {
 		return e, errors.New("the answer is cut off or no JSON")
 	}
-	e.read(raw)
+	gjson.ParseBytes(raw).ForEach(func(name, value gjson.Result) bool {
+		e.read(name.Str, value)
+		return true
+	})
 	return e, nil
 }
 
-// read takes what it knows of an object. A field of another type than expected is as good as not
-// sent.
-func (e *envelope) read(object []byte) {
-	for name, value := range fields(object) {
-		switch string(name) {
-		case "success":
-			if said := string(value) == "true"; said || string(value) == "false" {
-				e.success = &said
-			}
-		case "data":
-			e.data = value
-		case "error":
-			e.failure = value
-		case "meta":
-			for name, value := range fields(value) {
-				if string(name) == "request_id" {
-					e.requestID, _ = text(value)
-				}
-			}
-		case "id":
-			e.id, _ = text(value)
-		case "object", "choices":
-			e.openAI = e.openAI || string(value) != "null" && string(value) != `""`
+// read takes what it knows of a field. One of another type than expected is as good as not sent.
+func (e *envelope) read(name string, value gjson.Result) {
+	switch name {
+	case "success":
+		if said := value.Type == gjson.True; said || value.Type == gjson.False {
+			e.success = &said
 		}
+	case "data":
+		e.data = value
+	case "error":
+		e.failure = value
+	case "meta":
+		value.ForEach(func(name, value gjson.Result) bool {
+			if name.Str == "request_id" {
+				e.requestID, _ = text(value)
+			}
+			return true
+		})
+	case "id":
+		e.id, _ = text(value)
+	case "object", "choices":
+		e.openAI = e.openAI || value.Raw != "null" && value.Raw != `""`
 	}
 }
 
@@ -117,15 +119,18 @@ const maxDepth = 64
 
 // depth returns how deep a JSON text is nested; it need not be valid.
 func depth(raw []byte) int {
-	deepest, now := 0, 0
+	deepest, now, quoted := 0, 0, false
 	for i := 0; i < len(raw); i++ {
-		switch raw[i] {
-		case '"':
-			i = quoteEnd(raw, i) - 1
-		case '{', '[':
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
 			now++
 			deepest = max(deepest, now)
-		case '}', ']':
+		case c == '}' || c == ']':
 			now--
 		}
 	}
@@ -138,16 +143,17 @@ var codeForm = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
 func refusal(resp *http.Response, e envelope, id string, now time.Time) *Error {
 	var code, message string
 	var details json.RawMessage
-	for name, value := range fields(e.failure) {
-		switch string(name) {
+	e.failure.ForEach(func(name, value gjson.Result) bool {
+		switch name.Str {
 		case "code":
 			code, _ = text(value)
 		case "message":
 			message, _ = text(value)
 		case "details":
-			details = value
+			details = json.RawMessage(value.Raw)
 		}
-	}
+		return true
+	})
 	if !codeForm.MatchString(code) {
 		return foreign(resp, now, errors.New("the failure has no code"))
 	}

@@ -1,42 +1,42 @@
 package soke
 
 import (
-	"bytes"
 	"encoding/json"
 	"math"
 	"strconv"
+	"strings"
+
+	"github.com/tidwall/gjson"
 )
 
 // Keyword is one keyword of a research. What else Soke sent along is kept and goes out again
-// unchanged; Soke documents the shape by examples alone, so nothing that is missing or of another type is
-// a failure.
+// unchanged; Soke documents the shape by examples alone, so nothing that is missing or of another
+// type is a failure.
 type Keyword struct {
 	Keyword          string   `json:"keyword" title:"Keyword" help:"As Soke wrote it."`
 	CompetitionScore *float64 `json:"competitionScore" title:"Competition score" help:"From 0, easy, to 1, crowded; null where Soke did not say."`
 	TrendDirection   string   `json:"trendDirection" title:"Trend direction" form:"nullable" help:"rising, falling or stable; null where Soke did not say."`
 
-	raw   json.RawMessage // Soke's object; nil if it sent a bare text
-	whole bool            // raw has the three documented names
+	raw   string // Soke's object; empty if it sent a bare text
+	whole bool   // raw has the three documented names
 }
 
 // UnmarshalJSON reads a keyword: an object, or a bare text. What is neither leaves Keyword empty.
 // A field that comes under two names is read under the documented one.
 func (k *Keyword) UnmarshalJSON(b []byte) error {
-	k.read(bytes.Clone(b))
+	k.read(gjson.ParseBytes(b))
 	return nil
 }
 
-// read is UnmarshalJSON for bytes that nobody changes later: the keyword keeps them.
-func (k *Keyword) read(b []byte) {
+func (k *Keyword) read(sent gjson.Result) {
 	*k = Keyword{}
-	b = bytes.TrimSpace(b)
-	if len(b) == 0 || b[0] != '{' {
-		k.Keyword, _ = text(b)
+	if !sent.IsObject() {
+		k.Keyword, _ = text(sent)
 		return
 	}
-	var keyword, score, trend [3]json.RawMessage
-	for name, value := range fields(b) {
-		switch string(name) {
+	var keyword, score, trend [3]gjson.Result
+	sent.ForEach(func(name, value gjson.Result) bool {
+		switch name.Str {
 		case "keyword":
 			keyword[0] = value
 		case "term":
@@ -56,21 +56,27 @@ func (k *Keyword) read(b []byte) {
 		case "trend":
 			trend[2] = value
 		}
-	}
-	k.raw, k.whole = b, keyword[0] != nil && score[0] != nil && trend[0] != nil
+		return true
+	})
+	k.raw, k.whole = strings.TrimSpace(sent.Raw), keyword[0].Exists() && score[0].Exists() && trend[0].Exists()
 	k.Keyword, k.CompetitionScore, k.TrendDirection = firstText(keyword), firstNumber(score), firstText(trend)
 }
 
 // MarshalJSON writes Soke's object as it came, with the three documented names present, null where
 // Soke said nothing.
 func (k Keyword) MarshalJSON() ([]byte, error) {
+	return k.AppendJSON(make([]byte, 0, len(k.raw)+128)), nil
+}
+
+// AppendJSON appends what MarshalJSON returns.
+func (k Keyword) AppendJSON(out []byte) []byte {
 	if k.whole {
-		return k.raw, nil
+		return append(out, k.raw...)
 	}
 	var keyword, score, trend, sent bool
-	for name := range fields(k.raw) {
+	gjson.Parse(k.raw).ForEach(func(name, _ gjson.Result) bool {
 		sent = true
-		switch string(name) {
+		switch name.Str {
 		case "keyword":
 			keyword = true
 		case "competitionScore":
@@ -78,8 +84,9 @@ func (k Keyword) MarshalJSON() ([]byte, error) {
 		case "trendDirection":
 			trend = true
 		}
-	}
-	out := append(make([]byte, 0, len(k.raw)+128), '{')
+		return true
+	})
+	out = append(out, '{')
 	if !keyword {
 		out = appendText(append(out, `"keyword":`...), k.Keyword)
 	}
@@ -90,11 +97,10 @@ func (k Keyword) MarshalJSON() ([]byte, error) {
 		out = appendText(append(out, `"trendDirection":`...), k.TrendDirection)
 	}
 	if sent {
-		out = append(out, k.raw[1:]...)
-		return out, nil
+		return append(out, k.raw[1:]...)
 	}
 	out[len(out)-1] = '}' // in place of the last comma
-	return out, nil
+	return out
 }
 
 // appendText appends a text and a comma; an empty text is null.
@@ -116,32 +122,17 @@ func appendNumber(out []byte, n *float64) []byte {
 }
 
 // text reads a text, or a number that stands for one: a keyword may be a year.
-func text(raw json.RawMessage) (string, bool) {
-	switch {
-	case len(raw) == 0:
-		return "", false
-	case raw[0] == '"':
-		return trendOr(bytes.TrimSpace(unquote(raw))), true
-	case raw[0] == '-' || '0' <= raw[0] && raw[0] <= '9':
-		return string(raw), true
+func text(sent gjson.Result) (string, bool) {
+	switch sent.Type {
+	case gjson.String:
+		return strings.TrimSpace(sent.Str), true
+	case gjson.Number:
+		return sent.Raw, true
 	}
 	return "", false
 }
 
-// trendOr returns a text, one of the trends without a copy of its own: every keyword has one.
-func trendOr(b []byte) string {
-	switch string(b) {
-	case "rising":
-		return "rising"
-	case "falling":
-		return "falling"
-	case "stable":
-		return "stable"
-	}
-	return string(b)
-}
-
-func firstText(sent [3]json.RawMessage) string {
+func firstText(sent [3]gjson.Result) string {
 	for _, field := range sent {
 		if s, ok := text(field); ok && s != "" {
 			return s
@@ -151,7 +142,7 @@ func firstText(sent [3]json.RawMessage) string {
 }
 
 // firstNumber reads a number, or a text that holds one.
-func firstNumber(sent [3]json.RawMessage) *float64 {
+func firstNumber(sent [3]gjson.Result) *float64 {
 	for _, field := range sent {
 		s, ok := text(field)
 		if !ok {

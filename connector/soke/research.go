@@ -1,13 +1,14 @@
 package soke
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"net/http"
-	"slices"
 	"strings"
+
+	"github.com/tidwall/gjson"
 )
 
 // ResearchKeywords researches keywords: 2 credits. Its errors are those of Do; an answer without an
@@ -35,25 +36,29 @@ const usualKeywords = 20
 // decode reads a research as tolerantly as an assumed shape demands: what is missing or of another
 // type is as good as not sent. data is valid JSON, or nothing.
 func (k *Keywords) decode(data json.RawMessage) {
-	list := data // the list alone
-	var videos [4]json.RawMessage
-	for name, value := range fields(data) {
-		switch string(name) {
-		case "topic":
-			k.Topic, _ = text(value)
-		case "platform":
-			k.Platform, _ = text(value)
-		case "keywords":
-			list = value
-		case "topVideos":
-			videos[0] = value
-		case "topCompetingVideos":
-			videos[1] = value
-		case "top_videos":
-			videos[2] = value
-		case "videos":
-			videos[3] = value
-		}
+	sent := gjson.ParseBytes(data)
+	list := sent // the list alone
+	var videos [4]gjson.Result
+	if sent.IsObject() {
+		sent.ForEach(func(name, value gjson.Result) bool {
+			switch name.Str {
+			case "topic":
+				k.Topic, _ = text(value)
+			case "platform":
+				k.Platform, _ = text(value)
+			case "keywords":
+				list = value
+			case "topVideos":
+				videos[0] = value
+			case "topCompetingVideos":
+				videos[1] = value
+			case "top_videos":
+				videos[2] = value
+			case "videos":
+				videos[3] = value
+			}
+			return true
+		})
 	}
 	k.Keywords = make([]Keyword, 0, usualKeywords)
 	for value := range elements(list) {
@@ -62,10 +67,22 @@ func (k *Keywords) decode(data json.RawMessage) {
 			k.Keywords = append(k.Keywords, keyword)
 		}
 	}
-	for _, sent := range videos {
-		if bytes.HasPrefix(sent, []byte("[")) {
-			k.TopVideos = slices.AppendSeq([]json.RawMessage{}, elements(sent))
+	for _, found := range videos {
+		if found.IsArray() {
+			k.TopVideos = []json.RawMessage{}
+			for video := range elements(found) {
+				k.TopVideos = append(k.TopVideos, json.RawMessage(video.Raw))
+			}
 			break
+		}
+	}
+}
+
+// elements yields the elements of a list, and nothing of anything else.
+func elements(list gjson.Result) iter.Seq[gjson.Result] {
+	return func(yield func(gjson.Result) bool) {
+		if list.IsArray() {
+			list.ForEach(func(_, value gjson.Result) bool { return yield(value) })
 		}
 	}
 }
