@@ -104,8 +104,8 @@ func servicesUsed(data json.RawMessage) []string {
 // it: UPSTREAM_UNAVAILABLE.
 func (a *Answer) Completion() (json.RawMessage, error) {
 	completion := json.RawMessage(a.Body)
-	if a.Data != nil {
-		completion = a.Data
+	if a.enveloped {
+		completion = a.Data()
 	}
 	var held struct {
 		Choices []json.RawMessage `json:"choices"`

@@ -71,7 +71,7 @@ func TestACallArrivesAsItWasMade(t *testing.T) {
 			call := post("research/keywords")
 			call.Query = map[string][]string{"b": {"x &y"}, "a": {"1"}}
 			answer, err := c.Session(credential(t)).Do(t.Context(), call)
-			if err != nil || string(answer.Body) != success || string(answer.Data) != `{"n":1}` || answer.RequestID != "req-1" || answer.Status != 200 {
+			if err != nil || string(answer.Body) != success || string(answer.Data()) != `{"n":1}` || answer.RequestID != "req-1" || answer.Status != 200 {
 				t.Errorf("got %+v, %v", answer, err)
 			}
 			attempts, _ := c.seen()

@@ -52,11 +52,7 @@ func decode(resp *http.Response, raw []byte, now time.Time) (*Answer, *Error) {
 	case status < 200 || status > 299:
 		return nil, foreign(resp, now, errors.New("no failure in the envelope"))
 	case e.success != nil:
-		data := json.RawMessage("null")
-		if e.data.Exists() {
-			data = json.RawMessage(e.data.Raw)
-		}
-		return &Answer{Status: status, Body: raw, Data: data, RequestID: id}, nil
+		return &Answer{Status: status, Body: raw, RequestID: id, data: e.data, enveloped: true}, nil
 	case e.openAI:
 		if id == "" && IsRequestID(e.id) {
 			id = e.id

@@ -150,7 +150,7 @@ func FuzzEnvelope(f *testing.F) {
 		status, body = s, b
 		answer, err := session.Do(t.Context(), post("x"))
 		if err == nil {
-			if s > 299 || s != 204 && !json.Valid(answer.Body) || answer.Data != nil && !json.Valid(answer.Data) {
+			if s > 299 || s != 204 && !json.Valid(answer.Body) || answer.Data() != nil && !json.Valid(answer.Data()) {
 				t.Errorf("accepted %d %q", s, b)
 			}
 		} else if e := failure(t, err); e.Code == "" || e.NotSent || e.RetryAfter < 0 || !utf8.ValidString(e.Message) || strings.Contains(e.Message, "sk_live_") {

@@ -76,7 +76,7 @@ func TestARateLimitThatEndsIsASuccess(t *testing.T) {
 		says(200, `{"success":true,"data":`+string(body)+`}`)(w, r)
 	})
 	answer, err := newCaller(t, soke.Options{BaseURL: url}).Session(credential(t)).Do(t.Context(), post("x"))
-	if err != nil || string(answer.Data) != `{"topic":"tea"}` || arrived.Load() != 3 {
+	if err != nil || string(answer.Data()) != `{"topic":"tea"}` || arrived.Load() != 3 {
 		t.Errorf("got %+v, %v after %d requests", answer, err, arrived.Load())
 	}
 }

@@ -22,11 +22,11 @@ func (s *Session) ResearchKeywords(ctx context.Context, r KeywordsRequest) (*Key
 	if err != nil {
 		return nil, err
 	}
-	if answer.Data == nil {
+	if !answer.enveloped {
 		return nil, answer.Unreadable("a research without an envelope")
 	}
 	out := &Keywords{RequestID: answer.RequestID, Limits: answer.Limits}
-	out.decode(answer.Data)
+	out.decode(answer.data)
 	return out, nil
 }
 
@@ -34,9 +34,8 @@ func (s *Session) ResearchKeywords(ctx context.Context, r KeywordsRequest) (*Key
 const usualKeywords = 20
 
 // decode reads a research as tolerantly as an assumed shape demands: what is missing or of another
-// type is as good as not sent. data is valid JSON, or nothing.
-func (k *Keywords) decode(data json.RawMessage) {
-	sent := gjson.ParseBytes(data)
+// type is as good as not sent.
+func (k *Keywords) decode(sent gjson.Result) {
 	list := sent // the list alone
 	var videos [4]gjson.Result
 	if sent.IsObject() {

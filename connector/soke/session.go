@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/tidwall/gjson"
 )
 
 // Session is one caller's calls: a client bound to a credential. It is safe for concurrent use.
@@ -72,12 +74,25 @@ type Answer struct {
 	Status int // HTTP
 	// Body is the whole body, nil for 204.
 	Body []byte
-	// Data is the envelope's data, nil where the body is no envelope.
-	Data json.RawMessage
 	// RequestID is the envelope's, else the header's, else a completion's id; it may be empty.
 	RequestID string
 	// Limits holds the headers that may be passed on, too.
 	Limits Limits
+
+	data      gjson.Result // the envelope's
+	enveloped bool
+}
+
+// Data returns the data of the envelope, null where it holds none, and nil where the body is no
+// envelope.
+func (a *Answer) Data() json.RawMessage {
+	switch {
+	case !a.enveloped:
+		return nil
+	case !a.data.Exists():
+		return json.RawMessage("null")
+	}
+	return json.RawMessage(a.data.Raw)
 }
 
 // Do makes a call and reads its answer whole. Its errors are *Error: Soke's own failures with their

@@ -121,7 +121,7 @@ func (src *TokenSource) ask(ctx context.Context, path string, asked any, secret 
 		RefreshToken string          `json:"refreshToken"`
 		ExpiresAt    json.RawMessage `json:"expiresAt"`
 	}
-	_ = json.Unmarshal(answer.Data, &sent) // what is missing shows below
+	_ = json.Unmarshal(answer.Data(), &sent) // what is missing shows below
 	access, err := ParseToken(sent.AccessToken)
 	if err != nil {
 		return &Error{Code: UpstreamUnavailable, RequestID: answer.RequestID, Limits: answer.Limits, Err: errors.New("signing in brought no token")}
