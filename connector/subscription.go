@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -77,7 +76,7 @@ func (s *Server) subscribe(c echo.Context, k *call, t triggers.Trigger) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	host, err := s.checkTarget(ctx, k.route.dialect.Receiver(), head.TargetURL)
+	host, err := s.checkTarget(ctx, head.TargetURL)
 	if err != nil {
 		return err
 	}
@@ -123,7 +122,7 @@ func (s *Server) subscribeTest(ctx context.Context, t triggers.Trigger, asked tr
 }
 
 // checkTarget refuses what webhooks may not reach, and returns the target's host.
-func (s *Server) checkTarget(ctx context.Context, receiver delivery.Receiver, target string) (string, error) {
+func (s *Server) checkTarget(ctx context.Context, target string) (string, error) {
 	u, err := s.Watching.Targets.CheckURL(target)
 	if err == nil {
 		limited, cancel := context.WithTimeout(ctx, lookupWait)
@@ -132,13 +131,9 @@ func (s *Server) checkTarget(ctx context.Context, receiver delivery.Receiver, ta
 	}
 	var refused *delivery.TargetError
 	if errors.As(err, &refused) {
-		says := []string{"Target URL: " + refused.Problem + ".", refused.Hint}
-		if refused.Private && receiver.PrivateHint != "" {
-			says = slices.Insert(says, 1, receiver.PrivateHint)
-		}
 		return "", &soke.Error{
 			Code: soke.InvalidInput, NotSent: true, Field: "targetUrl", Label: "Target URL",
-			Message: strings.Join(says, " "),
+			Message: "Target URL: " + refused.Error(),
 		}
 	}
 	if err != nil {

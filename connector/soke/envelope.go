@@ -72,7 +72,7 @@ func parse(raw []byte) (envelope, error) {
 		return e, errors.New("the answer is no JSON object")
 	case !utf8.Valid(raw):
 		return e, errors.New("the answer is not UTF-8")
-	case depth(raw) > maxDepth:
+	case bytes.Count(raw, []byte("{"))+bytes.Count(raw, []byte("[")) > maxDepth && depth(raw) > maxDepth: // most have too few to be nested
 		return e, errors.New("the answer is nested too deep")
 	}
 	if !gjson.ValidBytes(raw) {

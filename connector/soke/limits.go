@@ -35,8 +35,8 @@ func limitsOf(h http.Header) Limits {
 		Remaining:        headerInt(h, "X-Soke-Remaining"),
 		CreditsRemaining: headerInt(h, "X-Soke-Credits-Remaining"),
 	}
-	if unix, err := strconv.ParseInt(h.Get("X-Soke-Reset"), 10, 64); err == nil && unix > 0 && unix < 1<<40 {
-		at := time.Unix(unix, 0).UTC()
+	if unix := headerInt(h, "X-Soke-Reset"); unix != nil && *unix > 0 && int64(*unix) < 1<<40 {
+		at := time.Unix(int64(*unix), 0).UTC()
 		l.Reset = &at
 	}
 	for name, values := range h {
@@ -54,7 +54,11 @@ func limitsOf(h http.Header) Limits {
 }
 
 func headerInt(h http.Header, name string) *int {
-	n, err := strconv.Atoi(h.Get(name))
+	sent := h.Get(name)
+	if sent == "" { // an answer without limits is nobody's fault, and an error would be made of it
+		return nil
+	}
+	n, err := strconv.Atoi(sent)
 	if err != nil {
 		return nil
 	}

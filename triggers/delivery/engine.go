@@ -25,9 +25,6 @@ const (
 // Receiver is what is peculiar to the receivers of one platform.
 type Receiver struct {
 	Policy Policy
-	// PrivateHint says how the platform comes to name a private target, and what to do about it, in
-	// one sentence; "" where it never does.
-	PrivateHint string
 	// Paused returns the error object that tells why a watch is paused.
 	Paused func(*soke.Error) any
 	// Unsubscribes are the codes that are told by a DELETE of the target instead of a delivery

@@ -11,10 +11,8 @@ import (
 // holds a webhook URL can post to it, and what a private name resolves to is nobody's affair.
 type TargetError struct {
 	Problem string // what is wrong, a clause that begins with "the target"
-	Hint    string // what to do about it, one sentence
-	// Private tells that the target is not refused by its form but as a machine near this one.
-	Private bool
-	Err     error // the cause with the address, for logs; may be nil
+	Hint    string // what to do about it, one or two sentences
+	Err     error  // the cause with the address, for logs; may be nil
 }
 
 // Error returns the problem and the hint.
@@ -29,13 +27,14 @@ const (
 	ownProblem      = "the target is the connector's own machine"
 )
 
-// refusePrivate refuses what only the operator can admit.
+// refusePrivate refuses what only the operator can admit. Most often it is an n8n that does not know
+// its public address, so everybody is told of that.
 func refusePrivate(problem string, cause error) *TargetError {
 	return &TargetError{
 		Problem: problem,
-		Hint:    "Operators admit private targets with --allow-targets.",
-		Private: true,
-		Err:     cause,
+		Hint: "n8n behind a proxy announces localhost: set WEBHOOK_URL to its public https address. " +
+			"Operators admit private targets with --allow-targets.",
+		Err: cause,
 	}
 }
 

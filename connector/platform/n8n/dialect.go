@@ -24,8 +24,7 @@ func (Dialect) List(p platform.Page) any { return p.Paged() }
 // Receiver says how n8n's webhooks answer: 404 is a workflow that is off and may come back.
 func (Dialect) Receiver() delivery.Receiver {
 	return delivery.Receiver{
-		PrivateHint: "n8n behind a proxy announces localhost: set WEBHOOK_URL to its public https address.",
-		Policy:      delivery.Policy{Pauses: []int{http.StatusNotFound, http.StatusGone}},
+		Policy: delivery.Policy{Pauses: []int{http.StatusNotFound, http.StatusGone}},
 	}
 }
 
