@@ -2,8 +2,8 @@
 // has Soke answer them, and answers in the same platform's words.
 //
 // The way of a request: observe (request id, log line, metrics) → credential → handler → the
-// operation of the catalogue → output. A failure anywhere is an error value that fail renders in
-// the caller's dialect; no handler writes an error body itself.
+// operation of the catalogue → output. A failure anywhere is an error value, which fail.go says in the
+// caller's dialect.
 package connector
 
 import (

@@ -47,7 +47,7 @@ func (t Trigger) Rule(parameters json.RawMessage) (Rule, error) { return t.rule(
 // WatchInput is what every trigger asks: the research, and when to repeat it.
 type WatchInput struct {
 	actions.ResearchInput
-	Schedule string `json:"schedule,omitempty" title:"Schedule" help:"How often to research: @hourly, @daily, @weekly, @monthly, @every 6h, or a cron expression such as 0 9 * * 1. Each run costs credits." default:"@daily" example:"@daily" validate:"omitempty,max=200"`
+	Schedule string `json:"schedule,omitempty" title:"Schedule" help:"How often to research: @hourly, @daily, @weekly, @monthly, @every 6h, or a cron expression such as 0 9 * * 1. Each run costs credits." default:"@daily" example:"@daily" validate:"omitempty,max=500"`
 	Timezone string `json:"timezone,omitempty" title:"Time zone" help:"The IANA time zone that the schedule is read in, for example Europe/Berlin." default:"UTC" example:"UTC" validate:"omitempty,max=100"`
 }
 

@@ -3,6 +3,7 @@ package platform
 import (
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // TitleCase writes a label as Zapier's and n8n's forms have it.
@@ -15,4 +16,26 @@ func TitleCase(label string) string {
 		}
 	}
 	return strings.Join(words, " ")
+}
+
+// SentenceCase writes a title of the catalogue as n8n's actions and Make's modules have it: "Ask the
+// Assistant" is "Ask the assistant". Words that are not plain title case, such as API, are names and
+// stay as they are.
+func SentenceCase(title string) string {
+	words := strings.Fields(title)
+	for i, w := range words {
+		if i > 0 && titled(w) && w != "Soke" {
+			words[i] = strings.ToLower(w)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func titled(word string) bool {
+	for i, r := range word {
+		if (i == 0) != unicode.IsUpper(r) {
+			return false
+		}
+	}
+	return true
 }

@@ -39,7 +39,7 @@ func (Dialect) Export(e platform.Export) (platform.Files, error) {
 
 // into puts modules into the group of the thing that they are about.
 func into(groups []group, noun string, modules []string) []group {
-	label := sentence(plural(cmp.Or(noun, "Action")))
+	label := platform.SentenceCase(plural(cmp.Or(noun, "Action")))
 	for i := range groups {
 		if groups[i].Label == label {
 			groups[i].Modules = append(groups[i].Modules, modules...)
@@ -76,7 +76,7 @@ func (a *app) watch(t triggers.Trigger) string {
 	form := inputs(t.Input.Fields)
 	values := values{key: t.Key, fields: mapped(form)}
 	subscribe := a.source("webhooks/event/event.attach.iml.json", values)
-	hook := a.add("webhook", t.Key, component{Label: sentence(t.Title), Connection: connectionID, WebhookType: "web"}, codes{
+	hook := a.add("webhook", t.Key, component{Label: platform.SentenceCase(t.Title), Connection: connectionID, WebhookType: "web"}, codes{
 		"communication": a.source("webhooks/event/event.communication.iml.json"),
 		"params":        a.data(form),
 		"attach":        subscribe,
@@ -114,7 +114,7 @@ func (a *app) poll(t triggers.Trigger) string {
 func (a *app) action(act actions.Action) string {
 	form := inputs(act.Input.Fields)
 	return a.add("module", act.Key, component{
-		Label: sentence(act.Title), Description: act.Description, Connection: connectionID, ModuleType: "action", credits: act.Credits,
+		Label: platform.SentenceCase(act.Title), Description: act.Description, Connection: connectionID, ModuleType: "action", credits: act.Credits,
 	}, codes{
 		"communication":  a.source("modules/action/action.communication.iml.json", values{key: act.Key, fields: mapped(form)}),
 		"mappableParams": a.data(append(form, idempotencyKey())),

@@ -5,27 +5,6 @@ import (
 	"unicode"
 )
 
-// sentence puts a title of the catalogue into Make's sentence case: "Ask the Assistant" is "Ask the
-// assistant". Words that are not plain title case, such as API, are names and stay as they are.
-func sentence(title string) string {
-	words := strings.Fields(title)
-	for i, w := range words {
-		if i > 0 && titled(w) && w != "Soke" {
-			words[i] = strings.ToLower(w)
-		}
-	}
-	return strings.Join(words, " ")
-}
-
-func titled(word string) bool {
-	for i, r := range word {
-		if (i == 0) != unicode.IsUpper(r) {
-			return false
-		}
-	}
-	return true
-}
-
 // watched names what a trigger watches, in the plural: "New Keyword" is "new keywords". What is
 // said with a participle has no plural: "Research Completed" is "completed research".
 func watched(title string) string {

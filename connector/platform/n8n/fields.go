@@ -50,7 +50,7 @@ type field struct {
 func actionOf(a actions.Action) action {
 	out := action{
 		Key: a.Key, Resource: strings.ReplaceAll(strings.ToLower(a.Noun), " ", "-"), ResourceName: a.Noun,
-		Name: a.Title, Action: sentence(a.Title), Description: phrase(a.Description),
+		Name: a.Title, Action: platform.SentenceCase(a.Title), Description: phrase(a.Description),
 		Instead: append([]string{}, a.Input.Alternatives()...), Fields: fieldsOf(a.Input.Fields), Output: fieldsOf(a.Output.Fields),
 	}
 	for _, noun := range []string{a.Noun + "s", a.Noun} {
@@ -94,13 +94,4 @@ func phrase(text string) string {
 		return text
 	}
 	return strings.TrimSuffix(text, ".")
-}
-
-// sentence writes a title in sentence case.
-func sentence(title string) string {
-	words := strings.Fields(title)
-	for i := 1; i < len(words); i++ {
-		words[i] = strings.ToLower(words[i])
-	}
-	return strings.Join(words, " ")
 }

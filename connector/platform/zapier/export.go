@@ -32,8 +32,8 @@ func (Dialect) Export(e platform.Export) (platform.Files, error) {
 	return files, addTriggers(files, e.Catalogue.Triggers)
 }
 
-// create is an action as the app's files describe it.
-type create struct {
+// operation is an action or a trigger as the app's files describe it.
+type operation struct {
 	Key          string         `json:"key"`
 	Noun         string         `json:"noun"`
 	Label        string         `json:"label"`
@@ -52,7 +52,7 @@ func addCreates(files platform.Files, all []actions.Action) error {
 		if err != nil {
 			return fmt.Errorf("the sample of %s: %w", a.Key, err)
 		}
-		c := create{
+		c := operation{
 			Key: key(a.Key), Noun: a.Noun, Label: a.Title, Description: a.Description, Path: "/actions/" + a.Key,
 			Slow: a.Slow, InputFields: inputFields(a.Input), OutputFields: outputFields(a.Output.Fields), Sample: sample,
 		}
@@ -65,18 +65,6 @@ func addCreates(files platform.Files, all []actions.Action) error {
 	return nil
 }
 
-// trigger is a trigger as the app's files describe it.
-type trigger struct {
-	Key          string         `json:"key"`
-	Noun         string         `json:"noun"`
-	Label        string         `json:"label"`
-	Description  string         `json:"description"`
-	Path         string         `json:"path"`
-	InputFields  []inputField   `json:"inputFields"`
-	OutputFields []outputField  `json:"outputFields"`
-	Sample       map[string]any `json:"sample"`
-}
-
 // addTriggers writes each trigger twice: turning a polling trigger into an instant one breaks the
 // Zaps that use it, so both exist from the start, under keys of their own.
 func addTriggers(files platform.Files, all []triggers.Trigger) error {
@@ -86,7 +74,7 @@ func addTriggers(files platform.Files, all []triggers.Trigger) error {
 		if err != nil {
 			return fmt.Errorf("the sample of %s: %w", t.Key, err)
 		}
-		described := trigger{
+		described := operation{
 			Key: key(t.Key), Noun: t.Noun, Label: t.Title, Description: t.Description, Path: "/triggers/" + t.Key,
 			InputFields: inputFields(t.Input), OutputFields: outputFields(t.Output.Fields), Sample: sample,
 		}
@@ -125,8 +113,8 @@ func list(keys []string) []byte {
 	return b.Bytes()
 }
 
-// key is an operation's key in the form that Zapier takes.
-func key(operation string) string { return strings.ReplaceAll(operation, "-", "_") }
+// key is a key of the catalogue in the form that Zapier takes.
+func key(catalogue string) string { return strings.ReplaceAll(catalogue, "-", "_") }
 
 // object returns a sample as Zapier shows it.
 func object(sample any) (o map[string]any, err error) {
