@@ -88,10 +88,20 @@ func plain(t *testing.T, v any) (o map[string]any) {
 	return o
 }
 
-// forms has a call of every action.
-var forms = map[string]string{
-	"research-keywords": `{"topic":"home espresso"}`,
-	"chat-completion":   `{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"hello"},{"role":"user","content":"titles?"}]}`,
+// example is a call of an action with the examples of its inputs.
+func example(t *testing.T, a actions.Action) string {
+	t.Helper()
+	form := map[string]any{}
+	for _, f := range a.Input.Fields {
+		if f.Example != nil {
+			form[f.Name] = f.Example
+		}
+	}
+	b, err := json.Marshal(form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 func TestOutputsAndSamplesFitTheirSchemas(t *testing.T) {
@@ -102,7 +112,7 @@ func TestOutputsAndSamplesFitTheirSchemas(t *testing.T) {
 		if err := schema.Validate(sample); err != nil {
 			t.Errorf("the sample of %s: %v", a.Key, err)
 		}
-		out, err := run(t, s, a.Key, forms[a.Key])
+		out, err := run(t, s, a.Key, example(t, a))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +156,7 @@ func compiled(t *testing.T, a actions.Action) *jsonschema.Schema {
 func TestEveryActionIsPaidOnceAndTellsWhatIsLeft(t *testing.T) {
 	for _, a := range actions.All() {
 		client, box := connect(t)
-		out, err := run(t, client.Session(credential(t, activeKey)), a.Key, forms[a.Key])
+		out, err := run(t, client.Session(credential(t, activeKey)), a.Key, example(t, a))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,7 +223,7 @@ func TestWhatSokeRefusesIsAnErrorWithItsCode(t *testing.T) {
 	} {
 		for _, a := range actions.All() {
 			client, _ := connect(t)
-			out, err := run(t, client.Session(credential(t, "sk_live_sandbox_"+name)), a.Key, forms[a.Key])
+			out, err := run(t, client.Session(credential(t, "sk_live_sandbox_"+name)), a.Key, example(t, a))
 			var failure *soke.Error
 			if !errors.As(err, &failure) || failure.Code != want {
 				t.Errorf("%s with %s: %v, %v", a.Key, name, out, err)

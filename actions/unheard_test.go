@@ -84,7 +84,7 @@ func TestWhatSokeDoesNotSayIsEmptyInTheOutput(t *testing.T) {
 		{"research-keywords", `"competitionScore":`, `"x":`, `"competitionScore":null`},
 	} {
 		client, _ := novel(t, c.documented, c.said)
-		out, err := output(t, client.Session(credential(t, activeKey)), c.key, forms[c.key])
+		out, err := output(t, client.Session(credential(t, activeKey)), c.key, example(t, named(t, c.key)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/usesoke/soke-connector/actions"
+
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
@@ -91,8 +93,10 @@ func TestOpenAPIDocumentsEveryRouteAndEveryOperation(t *testing.T) {
 	want := []string{"/healthz", "/readyz", "/openapi.json", "/openai/v1/chat/completions", "/openai/v1/models"}
 	for _, p := range platforms() {
 		root := "/v1/" + string(p.Name())
-		want = append(want, root+"/connection", root+"/connection/check", root+"/catalog", root+"/estimate",
-			root+"/actions/research-keywords", root+"/actions/chat-completion", root+"/soke/{path}")
+		want = append(want, root+"/connection", root+"/connection/check", root+"/catalog", root+"/estimate", root+"/soke/{path}")
+		for _, a := range actions.All() {
+			want = append(want, root+"/actions/"+a.Key)
+		}
 	}
 	for _, path := range want {
 		if doc.Paths[path] == nil {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/usesoke/soke-connector/triggers"
 )
 
 // SECURITY.md names the tests of this file and of the other *_security_test.go files.
@@ -81,8 +83,8 @@ func TestEveryOperationThatFindsStoredThingsIsTriedByAStranger(t *testing.T) {
 		}
 		name := o.path
 		for _, p := range platforms() {
-			for _, trigger := range []string{"new-keyword", "trend-change", "competition-drop", "research-completed"} {
-				name = strings.TrimPrefix(name, "/v1/"+string(p.Name())+"/triggers/"+trigger)
+			for _, trigger := range triggers.All() {
+				name = strings.TrimPrefix(name, "/v1/"+string(p.Name())+"/triggers/"+trigger.Key)
 			}
 		}
 		if _, ok := strangers[o.method+" "+name]; !ok {

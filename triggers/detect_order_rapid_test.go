@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/usesoke/soke-connector/schemas"
+
 	"pgregory.net/rapid"
 
 	"github.com/usesoke/soke-connector/connector/soke"
@@ -15,10 +17,17 @@ import (
 
 // openAll opens a feed of each trigger.
 func openAll(m *memory) {
-	m.open("new-keyword", "{}")
-	m.open("trend-change", `{"direction":"any"}`)
-	m.open("competition-drop", `{"threshold":0.1}`)
-	m.open("research-completed", "{}")
+	empty, err := schemas.ParseObject([]byte("{}"))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for _, trigger := range triggers.All() {
+		bound, err := trigger.Bind(empty)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		m.open(trigger.Key, string(bound.Parameters))
+	}
 }
 
 func TestTheOrderOfAResultMakesNoDifferenceToItsFacts(t *testing.T) {
