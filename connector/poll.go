@@ -115,7 +115,8 @@ func (s *Server) poll(c echo.Context, k *call, t triggers.Trigger) error {
 func (s *Server) firstRun(ctx context.Context, watch triggers.Watch) (triggers.Watch, error) {
 	limited, cancel := context.WithTimeout(ctx, firstRunWait)
 	defer cancel()
-	if f := watch.Failure; f != nil && s.Now().Sub(f.At) > max(tryAgainAfter, f.RetryAfter) {
+	// What may have been charged is not tried again by a poll, however often platforms poll.
+	if f := watch.Failure; f != nil && f.Passes() && s.Now().Sub(f.At) > max(tryAgainAfter, f.RetryAfter) {
 		if err := s.Watching.Store.TryAgain(ctx, watch.ID, s.Now()); err != nil {
 			return watch, err
 		}

@@ -597,6 +597,22 @@ func TestATestSubscriptionShowsOneDeliveryAndEnds(t *testing.T) {
 	}
 }
 
+func TestPollsDoNotRepeatAFirstResearchThatMayHaveBeenCharged(t *testing.T) {
+	for key, want := range map[string]int{"garbled": 1, "broken": 30} {
+		w := startWatching(t)
+		for range 30 { // a platform that polls every two minutes
+			a := w.post("/v1/zapier/triggers/new-keyword/poll", `{"topic":"home espresso","schedule":"@every 24h"}`, "X-Soke-Key", "sk_live_sandbox_"+key)
+			if a.status < 500 {
+				t.Fatalf("%s: %d %s", key, a.status, a.body)
+			}
+			w.pass(2 * time.Minute)
+		}
+		if n := w.calls(); n != want {
+			t.Errorf("%s: %d researches of 30 polls, want %d", key, n, want)
+		}
+	}
+}
+
 func TestTargetsThatMayNotBeReachedAreRefusedWithTheReason(t *testing.T) {
 	w := startWatching(t)
 	for target, says := range map[string]string{

@@ -25,9 +25,10 @@ func (s *Scheduler) fail(ctx context.Context, c triggers.Claim, cause error, bef
 }
 
 // afterFailure says what becomes of a watch whose run failed: it pauses if only its user can help,
-// tries again within its interval if the failure may pass, and else waits for its next due time.
+// tries again within its interval if the failure may pass, and else waits for its next due time. That
+// is so for a run after a pause, too: Soke had accepted the key just before, so its reason is gone.
 func (s *Scheduler) afterFailure(c triggers.Claim, failure *triggers.Failure, now time.Time) triggers.Settlement {
-	if c.State == triggers.Paused {
+	if c.State == triggers.Paused && failure.NeedsUser() {
 		out := stillPaused(c, failure, now)
 		out.DueAt = c.Schedule.Next(now, c.ID) // what was due until now is recorded as skipped
 		return out

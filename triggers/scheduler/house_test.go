@@ -40,6 +40,7 @@ type house struct {
 	scheduler *scheduler.Scheduler
 	close     func()
 	gate      atomic.Pointer[gate]
+	lost      atomic.Bool // the answers of researches are lost on their way, and have been charged
 
 	mu  sync.Mutex
 	now time.Time
@@ -63,6 +64,11 @@ func (h *house) upstream(w http.ResponseWriter, r *http.Request) {
 	if g := h.gate.Load(); g != nil && strings.HasSuffix(r.URL.Path, "research/keywords") {
 		g.arrived <- struct{}{}
 		<-g.open
+	}
+	if h.lost.Load() && strings.HasSuffix(r.URL.Path, "research/keywords") {
+		h.box.ServeHTTP(httptest.NewRecorder(), r)
+		w.WriteHeader(http.StatusBadGateway)
+		return
 	}
 	h.box.ServeHTTP(w, r)
 }

@@ -150,6 +150,36 @@ func TestAWatchThatOnlyItsUserCanHelpPausesProbesForNothingAndResumesWithOneRun(
 	}
 }
 
+func TestAPauseIsOverWhenSokeAcceptsTheKeyAlthoughTheRunThatFollowsIsLost(t *testing.T) {
+	h := build(t)
+	w := h.open("expired", "new-keyword", "home espresso", "@every 24h").Watch
+	h.round()
+	if got := h.watch(w.ID); got.State != triggers.Paused {
+		t.Fatalf("the watch is %s", got.State)
+	}
+	h.box.Set("sk_live_sandbox_expired", sandbox.Active)
+	h.lost.Store(true)
+	h.pass(time.Hour + time.Second)
+	h.round()
+	got := h.watch(w.ID)
+	if got.State != triggers.Active || got.Failure == nil || got.Failure.Code != soke.UpstreamUnavailable {
+		t.Errorf("after the lost run the watch is %s with %v", got.State, got.Failure)
+	}
+	for due := got.DueAt; h.clock().Before(due.Add(-time.Hour)); {
+		h.pass(time.Hour)
+		h.round()
+	}
+	if charged := h.box.Charged("sk_live_sandbox_expired"); charged != 2 {
+		t.Errorf("%d credits were spent before the next due time", charged)
+	}
+	h.lost.Store(false)
+	h.pass(time.Hour + time.Minute)
+	h.round()
+	if got := h.watch(w.ID); got.Runs != 1 || got.Failure != nil {
+		t.Errorf("at the next due time: %d runs, %v", got.Runs, got.Failure)
+	}
+}
+
 func TestCreditsAreLookedForEveryQuarterOfAnHour(t *testing.T) {
 	h := build(t)
 	w := h.open("nocredits", "new-keyword", "home espresso", "@every 24h").Watch
