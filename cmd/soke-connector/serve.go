@@ -104,18 +104,21 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 		}
 		return err
 	})
-	group.Go(func() error {
-		if err := server.Run(ctx); !errors.Is(err, context.Canceled) {
-			return err
-		}
-		return nil // the end of ctx is no failure, and must not hide one
-	})
-	group.Go(func() error { return relieve(ctx, server.InFlight) })
-	group.Go(func() error { return engines.run(ctx, db, c.ShutdownTimeout) })
-	group.Go(func() error {
-		return housekeeping(ctx, db, sqlite.Retention{Events: c.KeepEvents, Runs: c.KeepRuns, Attempts: c.KeepAttempts}, logger)
-	})
-	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+	keep := sqlite.Retention{Events: c.KeepEvents, Runs: c.KeepRuns, Attempts: c.KeepAttempts}
+	for _, background := range []func() error{
+		func() error { return server.Run(ctx) },
+		func() error { return relieve(ctx, server.InFlight) },
+		func() error { return engines.run(ctx, db, c.ShutdownTimeout) },
+		func() error { return housekeeping(ctx, db, keep, logger) },
+	} {
+		group.Go(func() error {
+			if err := background(); !errors.Is(err, context.Canceled) {
+				return err
+			}
+			return nil // the end of ctx is no failure, and must not hide one
+		})
+	}
+	if err := group.Wait(); err != nil {
 		return err
 	}
 	logger.Info("stopped")
