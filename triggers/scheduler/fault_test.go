@@ -45,3 +45,26 @@ func TestAPaidRunThatCannotBeKeptWaitsForItsNextDueTime(t *testing.T) {
 		t.Errorf("afterwards: %d runs, %d calls, %v", got.Runs, h.calls(), got.Failure)
 	}
 }
+
+// late is a database whose claims for somebody who waits come late.
+type late struct {
+	*sqlite.DB
+	before func()
+}
+
+func (l late) ClaimWatch(ctx context.Context, id string, now time.Time, lease time.Duration) (triggers.Claim, bool, bool, error) {
+	l.before()
+	return l.DB.ClaimWatch(ctx, id, now, lease)
+}
+
+func TestARunThatIsOverBeforeWhoeverWantsItCouldClaimItIsTheirs(t *testing.T) {
+	h := build(t)
+	w := h.open("active", "new-keyword", "home espresso", "@every 1h").Watch
+	h.scheduler.Store = late{h.db, h.round}
+	if err := h.scheduler.RunNow(t.Context(), w.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.watch(w.ID); got.Runs != 1 || h.calls() != 1 {
+		t.Errorf("%d runs, %d calls", got.Runs, h.calls())
+	}
+}

@@ -66,6 +66,8 @@ type Scheduler struct {
 type execution struct {
 	done chan struct{}
 	err  error
+	// begun tells that a claim has been found for it, so that done is closed by its end.
+	begun bool
 }
 
 // New returns a scheduler. Nothing runs before Run.
@@ -184,6 +186,7 @@ func (s *Scheduler) start(ctx context.Context, c triggers.Claim) {
 		e = &execution{done: make(chan struct{})}
 		s.running[c.ID] = e
 	}
+	e.begun = true
 	s.busy[c.ConnectionID]++
 	if begun := s.jobs.Begin(func() {
 		e.err = s.run(context.WithoutCancel(ctx), c)
@@ -223,11 +226,7 @@ func (s *Scheduler) RunNow(ctx context.Context, watchID string) error {
 			s.start(ctx, claim)
 		case taken:
 		default:
-			s.mu.Lock()
-			delete(s.running, watchID)
-			s.mu.Unlock()
-			e.err = err
-			close(e.done)
+			s.giveUp(watchID, e, err)
 		}
 	}
 	select {
@@ -235,6 +234,18 @@ func (s *Scheduler) RunNow(ctx context.Context, watchID string) error {
 		return e.err
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// giveUp ends the wait for a run that nobody has begun. Round may have begun it meanwhile, and may
+// even be done with it.
+func (s *Scheduler) giveUp(watchID string, e *execution, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !e.begun {
+		e.err = err
+		delete(s.running, watchID)
+		close(e.done)
 	}
 }
 
