@@ -3,6 +3,7 @@ package scheduler_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,6 +66,37 @@ func TestARunThatIsOverBeforeWhoeverWantsItCouldClaimItIsTheirs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := h.watch(w.ID); got.Runs != 1 || h.calls() != 1 {
+		t.Errorf("%d runs, %d calls", got.Runs, h.calls())
+	}
+}
+
+// eager is a database in which a watch is due again as soon as its run is settled, and is claimed
+// before the scheduler can know that the run is over.
+type eager struct {
+	*sqlite.DB
+	again func()
+}
+
+func (e eager) Settle(ctx context.Context, s triggers.Settlement) error {
+	err := e.DB.Settle(ctx, s)
+	e.again()
+	return err
+}
+
+func TestARunMayBeginBeforeTheOneBeforeItIsOver(t *testing.T) {
+	h := build(t)
+	w := h.open("active", "new-keyword", "home espresso", "@every 1h").Watch
+	var once sync.Once
+	h.scheduler.Store = eager{h.db, func() {
+		once.Do(func() {
+			h.pass(time.Hour)
+			if _, err := h.scheduler.Round(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+	}}
+	h.round()
+	if got := h.watch(w.ID); got.Runs != 2 || h.calls() != 2 {
 		t.Errorf("%d runs, %d calls", got.Runs, h.calls())
 	}
 }

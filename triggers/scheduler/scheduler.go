@@ -181,8 +181,8 @@ func (s *Scheduler) untilRoom(now time.Time) time.Duration {
 func (s *Scheduler) start(ctx context.Context, c triggers.Claim) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, awaited := s.running[c.ID]
-	if !awaited {
+	e, known := s.running[c.ID]
+	if !known || e.begun { // a run that has just been settled may be due again before it is over here
 		e = &execution{done: make(chan struct{})}
 		s.running[c.ID] = e
 	}
@@ -201,7 +201,9 @@ func (s *Scheduler) start(ctx context.Context, c triggers.Claim) {
 
 // over makes room for other runs. The lock is held.
 func (s *Scheduler) over(c triggers.Claim, e *execution) {
-	delete(s.running, c.ID)
+	if s.running[c.ID] == e {
+		delete(s.running, c.ID)
+	}
 	if s.busy[c.ConnectionID]--; s.busy[c.ConnectionID] == 0 {
 		delete(s.busy, c.ConnectionID)
 	}
