@@ -99,12 +99,12 @@ func (e *envelope) read(name string, value gjson.Result) {
 	case "meta":
 		value.ForEach(func(name, value gjson.Result) bool {
 			if name.Str == "request_id" {
-				e.requestID, _ = text(value)
+				e.requestID = text(value)
 			}
 			return true
 		})
 	case "id":
-		e.id, _ = text(value)
+		e.id = text(value)
 	case "object", "choices":
 		e.openAI = e.openAI || value.Raw != "null" && value.Raw != `""`
 	}
@@ -142,9 +142,9 @@ func refusal(resp *http.Response, e envelope, id string, now time.Time) *Error {
 	e.failure.ForEach(func(name, value gjson.Result) bool {
 		switch name.Str {
 		case "code":
-			code, _ = text(value)
+			code = text(value)
 		case "message":
-			message, _ = text(value)
+			message = text(value)
 		case "details":
 			details = json.RawMessage(value.Raw)
 		}

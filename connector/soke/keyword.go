@@ -1,6 +1,7 @@
 package soke
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"strconv"
@@ -31,35 +32,36 @@ func (k *Keyword) UnmarshalJSON(b []byte) error {
 func (k *Keyword) read(sent gjson.Result) {
 	*k = Keyword{}
 	if !sent.IsObject() {
-		k.Keyword, _ = text(sent)
+		k.Keyword = text(sent)
 		return
 	}
-	var keyword, score, trend [3]gjson.Result
+	var keyword, score, trend [3]string
+	var documented [3]bool
 	sent.ForEach(func(name, value gjson.Result) bool {
 		switch name.Str {
 		case "keyword":
-			keyword[0] = value
+			keyword[0], documented[0] = text(value), true
 		case "term":
-			keyword[1] = value
+			keyword[1] = text(value)
 		case "text":
-			keyword[2] = value
+			keyword[2] = text(value)
 		case "competitionScore":
-			score[0] = value
+			score[0], documented[1] = text(value), true
 		case "competition_score":
-			score[1] = value
+			score[1] = text(value)
 		case "competition":
-			score[2] = value
+			score[2] = text(value)
 		case "trendDirection":
-			trend[0] = value
+			trend[0], documented[2] = text(value), true
 		case "trend_direction":
-			trend[1] = value
+			trend[1] = text(value)
 		case "trend":
-			trend[2] = value
+			trend[2] = text(value)
 		}
 		return true
 	})
-	k.raw, k.whole = strings.TrimSpace(sent.Raw), keyword[0].Exists() && score[0].Exists() && trend[0].Exists()
-	k.Keyword, k.CompetitionScore, k.TrendDirection = firstText(keyword), firstNumber(score), firstText(trend)
+	k.raw, k.whole = strings.TrimSpace(sent.Raw), documented == [3]bool{true, true, true}
+	k.Keyword, k.CompetitionScore, k.TrendDirection = cmp.Or(keyword[:]...), firstNumber(score), cmp.Or(trend[:]...)
 }
 
 // MarshalJSON writes Soke's object as it came, with the three documented names present, null where
@@ -121,34 +123,20 @@ func appendNumber(out []byte, n *float64) []byte {
 	return append(append(out, value...), ',')
 }
 
-// text reads a text, or a number that stands for one: a keyword may be a year.
-func text(sent gjson.Result) (string, bool) {
+// text reads a text, or a number that stands for one: a keyword may be a year, a score may be quoted.
+func text(sent gjson.Result) string {
 	switch sent.Type {
 	case gjson.String:
-		return strings.TrimSpace(sent.Str), true
+		return strings.TrimSpace(sent.Str)
 	case gjson.Number:
-		return sent.Raw, true
-	}
-	return "", false
-}
-
-func firstText(sent [3]gjson.Result) string {
-	for _, field := range sent {
-		if s, ok := text(field); ok && s != "" {
-			return s
-		}
+		return sent.Raw
 	}
 	return ""
 }
 
-// firstNumber reads a number, or a text that holds one.
-func firstNumber(sent [3]gjson.Result) *float64 {
-	for _, field := range sent {
-		s, ok := text(field)
-		if !ok {
-			continue
-		}
-		if n, err := strconv.ParseFloat(s, 64); err == nil && finite(n) {
+func firstNumber(sent [3]string) *float64 {
+	for _, text := range sent {
+		if n, err := strconv.ParseFloat(text, 64); err == nil && finite(n) {
 			return &n
 		}
 	}

@@ -42,9 +42,9 @@ func (k *Keywords) decode(sent gjson.Result) {
 		sent.ForEach(func(name, value gjson.Result) bool {
 			switch name.Str {
 			case "topic":
-				k.Topic, _ = text(value)
+				k.Topic = text(value)
 			case "platform":
-				k.Platform, _ = text(value)
+				k.Platform = text(value)
 			case "keywords":
 				list = value
 			case "topVideos":
