@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -51,19 +52,40 @@ func (s *Server) document() ([]byte, error) {
 			"description": "Keyword research and chat for YouTube creators in Zapier, n8n and Make.",
 			"license":     doc{"name": "Apache-2.0", "identifier": "Apache-2.0"},
 		},
-		"paths": paths,
+		"servers": []doc{{"url": cmp.Or(s.PublicURL, "/")}},
+		"tags":    s.tags(),
+		"paths":   paths,
 		"components": doc{
 			"securitySchemes": doc{
 				"sokeKey": doc{"type": "apiKey", "in": "header", "name": headerKey, "description": "An API key from Soke's Settings > API Keys."},
 				"bearer":  doc{"type": "http", "scheme": "bearer", "description": "A Soke access token, or an API key where a client can send only a bearer."},
+				"token":   doc{"type": "apiKey", "in": "header", "name": headerUnsubscribeToken, "description": "What a subscription was answered with; it ends that one where there is no key."},
 			},
 			"schemas": doc{"Failure": failureSchema(), "OpenAIFailure": openAIFailureSchema()},
 		},
 	}
-	if s.PublicURL != "" {
-		d["servers"] = []doc{{"url": s.PublicURL}}
-	}
 	return json.Marshal(d)
+}
+
+// tags group the operations: by platform, OpenAI's dialect, and what belongs to neither.
+func (s *Server) tags() []doc {
+	all := make([]doc, 0, len(s.Platforms)+2)
+	for _, p := range s.Platforms {
+		all = append(all, doc{"name": string(p.Name()), "description": "What the connector's package for " + string(p.Name()) + " calls."})
+	}
+	return append(all,
+		doc{"name": "openai", "description": "What OpenAI's clients call."},
+		doc{"name": "service", "description": "About the connector itself."})
+}
+
+func (r route) tag() string {
+	switch {
+	case r.dialect != nil:
+		return string(r.dialect.Name())
+	case strings.HasPrefix(r.path, "/openai/"):
+		return "openai"
+	}
+	return "service"
 }
 
 var operationIDForm = regexp.MustCompile(`[^A-Za-z0-9]+`)
@@ -73,10 +95,8 @@ func (s *Server) operation(r route, path string) doc {
 	op := doc{
 		"operationId": strings.Trim(operationIDForm.ReplaceAllString(strings.ToLower(r.method)+"-"+path, "-"), "-"),
 		"summary":     r.summary,
+		"tags":        []string{r.tag()},
 		"responses":   responses(r),
-	}
-	if r.dialect != nil {
-		op["tags"] = []string{string(r.dialect.Name())}
 	}
 	var parameters []doc
 	if strings.Contains(path, "{path}") {
@@ -91,10 +111,8 @@ func (s *Server) operation(r route, path string) doc {
 	for _, name := range r.query {
 		parameters = append(parameters, parameter("query", name, ""))
 	}
-	if r.open {
-		op["security"] = []doc{}
-	} else {
-		op["security"] = []doc{{"sokeKey": []string{}}, {"bearer": []string{}}}
+	op["security"] = r.security()
+	if !r.open || r.takes != nil {
 		parameters = append(parameters, parameter("header", headerAccountID, "One of several connected accounts; absent is the default one."))
 	}
 	if parameters != nil {
@@ -107,6 +125,23 @@ func (s *Server) operation(r route, path string) doc {
 		}
 	}
 	return op
+}
+
+// security names the credentials that a route takes, each by itself enough. An open one that takes
+// some can be called without, too.
+func (r route) security() []doc {
+	all := []doc{}
+	takes := r.takes
+	if !r.open {
+		takes = []string{"sokeKey", "bearer"}
+	}
+	for _, name := range takes {
+		all = append(all, doc{name: []string{}})
+	}
+	if r.open && takes != nil {
+		all = append(all, doc{})
+	}
+	return all
 }
 
 func parameter(in, name, description string) doc {
@@ -143,11 +178,12 @@ func responses(r route) doc {
 	}
 	if r.operation == "readyz" {
 		out["503"] = doc{"description": "Not ready", "content": success}
-		return out
 	}
-	out["default"] = doc{
-		"description": "A failure in the caller's own dialect",
-		"content":     doc{"application/json": doc{"schema": doc{"$ref": "#/components/schemas/" + failure}}},
+	for _, status := range []string{"4XX", "5XX"} {
+		out[status] = doc{
+			"description": "A failure in the caller's own dialect",
+			"content":     doc{"application/json": doc{"schema": doc{"$ref": "#/components/schemas/" + failure}}},
+		}
 	}
 	return out
 }

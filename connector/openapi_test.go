@@ -107,3 +107,42 @@ func TestOpenAPIDocumentsEveryRouteAndEveryOperation(t *testing.T) {
 		t.Errorf("the document has %d paths, want %d", len(doc.Paths), len(want))
 	}
 }
+
+func TestOpenAPISaysWhichCredentialsAnOperationTakes(t *testing.T) {
+	s := start(t)
+	var doc struct {
+		Tags  []struct{ Name string }
+		Paths map[string]map[string]struct {
+			Tags     []string
+			Security []map[string][]string
+		}
+	}
+	if err := json.Unmarshal(s.call(http.MethodGet, "/openapi.json", "").body, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]map[string]string{
+		"/v1/make/catalog":                   {"get": "[]"},
+		"/v1/make/connection":                {"get": `[{"sokeKey":[]},{"bearer":[]}]`},
+		"/v1/make/connection/check":          {"get": `[{"sokeKey":[]},{"bearer":[]},{}]`},
+		"/v1/make/actions/research-keywords": {"post": `[{"sokeKey":[]},{"bearer":[]}]`},
+		"/openai/v1/chat/completions":        {"post": `[{"sokeKey":[]},{"bearer":[]}]`},
+		"/v1/make/soke/{path}":               {"get": `[{"sokeKey":[]},{"bearer":[]}]`},
+	} {
+		for method, security := range want {
+			if got, err := json.Marshal(doc.Paths[path][method].Security); err != nil || string(got) != security {
+				t.Errorf("%s %s takes %s, want %s", method, path, got, security)
+			}
+		}
+	}
+	known := map[string]bool{}
+	for _, tag := range doc.Tags {
+		known[tag.Name] = true
+	}
+	for path, methods := range doc.Paths {
+		for method, operation := range methods {
+			if len(operation.Tags) != 1 || !known[operation.Tags[0]] {
+				t.Errorf("%s %s has tags %v, known are %v", method, path, operation.Tags, known)
+			}
+		}
+	}
+}

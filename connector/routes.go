@@ -24,8 +24,10 @@ type route struct {
 	credits int
 	// test marks the test of a connection, whose refusals some platforms show differently.
 	test bool
-	// open routes need no credential.
-	open bool
+	// open routes need no credential; takes are those that one takes all the same, by their names in
+	// the OpenAPI document.
+	open  bool
+	takes []string
 	// body and answer are the schemas of both sides; nil where there is no body, or any JSON.
 	body, answer *jsonschema.Schema
 	query        []string
@@ -60,7 +62,7 @@ func (s *Server) platformTable(p platform.Dialect) []route {
 	root := "/v1/" + string(p.Name())
 	all := []route{
 		{method: http.MethodGet, path: root + "/connection", operation: "connection", test: true, summary: "Tests the connection without spending a credit", answer: connectionSchema(), handle: s.testConnection},
-		{method: http.MethodGet, path: root + "/connection/check", operation: "connection-check", test: true, open: true, summary: "The same test, always answered with 200", answer: connectionCheckSchema(), handle: s.checkConnection},
+		{method: http.MethodGet, path: root + "/connection/check", operation: "connection-check", test: true, open: true, takes: []string{"sokeKey", "bearer"}, summary: "The same test, always answered with 200", answer: connectionCheckSchema(), handle: s.checkConnection},
 		{method: http.MethodGet, path: root + "/catalog", operation: "catalog", open: true, summary: "The catalogue as data", answer: catalogueSchema(), handle: s.catalogue},
 		{method: http.MethodPost, path: root + "/estimate", operation: "estimate", summary: "What an operation costs; spends and stores nothing", body: estimateInputSchema(), answer: estimateSchema(), handle: func(c echo.Context, k *call) error { return orStorage(s.estimate(c, k)) }},
 		{method: http.MethodPost, path: root + "/actions/:action", operation: "action", open: true, handle: s.unknownAction},
@@ -111,7 +113,7 @@ func (s *Server) triggerTable(p platform.Dialect, root string) []route {
 			{method: http.MethodPost, path: base + "/subscriptions", summary: "Pushes events to a URL", body: besides(t, inputSchema[subscribeHead]()), answer: answerSchema[subscribedAnswer](), created: true, handle: with(s.subscribe)},
 			{method: http.MethodGet, path: base + "/subscriptions", summary: "The caller's subscription with a target", query: []string{"targetUrl"}, answer: state, handle: with(s.findTarget)},
 			{method: http.MethodGet, path: base + "/subscriptions/:id", doc: base + "/subscriptions/{id}", summary: "The state of a subscription", answer: state, handle: with(s.showSubscription)},
-			{method: http.MethodDelete, path: base + "/subscriptions/:id", doc: base + "/subscriptions/{id}", summary: "Ends a subscription, for its key or its token", open: true, headers: []string{headerUnsubscribeToken}, answer: answerSchema[deletedAnswer](), handle: with(s.unsubscribe)},
+			{method: http.MethodDelete, path: base + "/subscriptions/:id", doc: base + "/subscriptions/{id}", summary: "Ends a subscription, for its key or its token", open: true, takes: []string{"sokeKey", "token"}, answer: answerSchema[deletedAnswer](), handle: with(s.unsubscribe)},
 		} {
 			r.operation, r.credits = t.Key, t.Credits
 			all = append(all, r)
