@@ -122,7 +122,10 @@ func transport(config *tls.Config) *http.Transport {
 		MaxIdleConnsPerHost:    512,
 		IdleConnTimeout:        30 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
-		ForceAttemptHTTP2:      true,
+		// In HTTP/1.1 each waiting call has a connection with both buffers to itself.
+		ReadBufferSize:    2 << 10,
+		WriteBufferSize:   1 << 10,
+		ForceAttemptHTTP2: true,
 		// All calls may share one HTTP/2 connection. One that died without a word must not hold them
 		// until each has lost its patience.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
