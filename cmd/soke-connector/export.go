@@ -87,22 +87,29 @@ func (c *exportCommand) checkOut() error {
 	return nil
 }
 
-// write writes the whole package beside the directory and then puts it in its place, so that a
-// directory is never half a package.
+// write writes the whole package aside and then puts it in its place, so that a directory is never
+// half a package. A directory that exists is kept and filled: it may be a mount point, or the one
+// that the caller's shell stands in.
 func (c *exportCommand) write(files platform.Files) (err error) {
 	out, err := filepath.Abs(c.Out)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+	place := filepath.Dir(out)
+	existing, err := filepath.EvalSymlinks(out)
+	exists := err == nil
+	if exists {
+		out, place = existing, existing
+	}
+	if err := os.MkdirAll(place, 0o755); err != nil {
 		return err
 	}
-	fresh, err := os.MkdirTemp(filepath.Dir(out), ".soke-export-")
+	aside, err := os.MkdirTemp(place, ".soke-export-")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(fresh)) }()
-	content := filepath.Join(fresh, "package")
+	defer func() { err = errors.Join(err, os.RemoveAll(aside)) }()
+	content := filepath.Join(aside, "package")
 	for path, data := range files {
 		if !fs.ValidPath(path) {
 			return fmt.Errorf("the package has a file called %q", path)
@@ -115,10 +122,49 @@ func (c *exportCommand) write(files platform.Files) (err error) {
 			return err
 		}
 	}
-	if err := os.Rename(out, filepath.Join(fresh, "old")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if !exists {
+		return os.Rename(content, out)
+	}
+	return replaceContent(out, content, aside)
+}
+
+// replaceContent moves what is in out away to aside, and what is in content to out. If it cannot, out
+// is what it was.
+func replaceContent(out, content, aside string) (err error) {
+	var moved [][2]string
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, m := range slices.Backward(moved) {
+			err = errors.Join(err, os.Rename(m[1], m[0]))
+		}
+	}()
+	move := func(from, to string) error {
+		entries, err := os.ReadDir(from)
+		if err != nil {
+			return err
+		}
+		for _, entry := range entries {
+			m := [2]string{filepath.Join(from, entry.Name()), filepath.Join(to, entry.Name())}
+			if m[0] == aside {
+				continue
+			}
+			if err := os.Rename(m[0], m[1]); err != nil {
+				return err
+			}
+			moved = append(moved, m)
+		}
+		return nil
+	}
+	old := filepath.Join(aside, "old")
+	if err := os.Mkdir(old, 0o755); err != nil {
 		return err
 	}
-	return os.Rename(content, out)
+	if err := move(out, old); err != nil {
+		return err
+	}
+	return move(content, out)
 }
 
 // modeOf lets scripts run.

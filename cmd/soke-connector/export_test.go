@@ -41,3 +41,37 @@ func TestExportWritesEachPackageWholeOrNotAtAll(t *testing.T) {
 		}
 	}
 }
+
+func TestExportFillsADirectoryThatExistsInsteadOfReplacingIt(t *testing.T) {
+	parent := t.TempDir()
+	out, link := filepath.Join(parent, "out"), filepath.Join(parent, "link")
+	if err := os.Mkdir(out, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(out, link); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"--out", link}, {"--out", out, "--force"}} {
+		var stdout, stderr bytes.Buffer
+		if code := run(t.Context(), append([]string{"export", "make", "--url", "https://connector.example.com"}, args...), process{stdout: &stdout, stderr: &stderr}); code != exitOK {
+			t.Fatalf("%v: %d %s", args, code, stderr.String())
+		}
+		after, err := os.Stat(out)
+		if err != nil || !os.SameFile(before, after) {
+			t.Errorf("%v: the directory is another one now, or none (%v)", args, err)
+		}
+		if _, err := os.Stat(filepath.Join(out, "makecomapp.json")); err != nil {
+			t.Errorf("%v: %v", args, err)
+		}
+		if hidden, err := filepath.Glob(filepath.Join(out, ".soke-export-*")); err != nil || hidden != nil {
+			t.Errorf("%v left %v", args, hidden)
+		}
+	}
+	if l, err := os.Lstat(link); err != nil || l.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is no more (%v)", err)
+	}
+}

@@ -19,7 +19,7 @@ const (
 const hidden = "[hidden]"
 
 // secretForms are an API key, or what is left of one, and a JWT.
-var secretForms = regexp.MustCompile(`sk_live_[A-Za-z0-9_-]*|eyJ[A-Za-z0-9_-]{5,}(\.[A-Za-z0-9_-]*)*`)
+var secretForms = regexp.MustCompile(`sk_live_[A-Za-z0-9_-]+|eyJ[A-Za-z0-9_-]{5,}(\.[A-Za-z0-9_-]*)*`)
 
 // Mask hides whatever in a text looks like a key or a token of Soke's.
 func Mask(s string) string { return secretForms.ReplaceAllString(s, hidden) }
