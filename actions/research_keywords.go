@@ -2,6 +2,7 @@ package actions
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -28,7 +29,7 @@ func (in ResearchInput) Request() soke.KeywordsRequest {
 
 // ResearchOutput is one research: keywords as Soke ranks them, best first.
 type ResearchOutput struct {
-	Topic            string            `json:"topic" title:"Topic" help:"The topic that was researched; empty for the channel's own keywords."`
+	Topic            string            `json:"topic" title:"Topic" help:"The topic that was researched."`
 	Platform         string            `json:"platform" title:"Platform"`
 	Keywords         []soke.Keyword    `json:"keywords" title:"Keywords" help:"Keywords as Soke ranks them, best first, with everything else Soke sent."`
 	Count            int               `json:"count" title:"Count" help:"How many keywords there are."`
@@ -94,7 +95,7 @@ func researchKeywords(ctx context.Context, s *soke.Session, in ResearchInput) (R
 		return ResearchOutput{}, err
 	}
 	out := ResearchOutput{
-		Topic:            in.Topic,
+		Topic:            cmp.Or(in.Topic, got.Topic),
 		Platform:         in.Platform,
 		Keywords:         got.Keywords,
 		Count:            len(got.Keywords),

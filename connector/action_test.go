@@ -39,6 +39,14 @@ func TestResearchAnswersOnEveryPlatform(t *testing.T) {
 	}
 }
 
+func TestAResearchWithoutATopicSaysWhichOneSokeChose(t *testing.T) {
+	s := start(t)
+	out := s.post("/v1/n8n/actions/research-keywords", `{}`).object(t)
+	if topic, _ := out["topic"].(string); topic == "" {
+		t.Errorf("the topic is %v", out["topic"])
+	}
+}
+
 func TestChatAnswersAPromptAndAConversation(t *testing.T) {
 	s := start(t)
 	for name, body := range map[string]string{
@@ -108,15 +116,18 @@ func TestEveryRefusalIsNative(t *testing.T) {
 			{"text behind", "POST", "/actions/research-keywords", `{} {}`, key, 400, "INVALID_INPUT", "-"},
 			{"twice", "POST", "/actions/research-keywords", `{"topic":"a","topic":"b"}`, key, 400, "INVALID_INPUT", "topic"},
 			{"form encoded", "POST", "/actions/research-keywords", `topic=a`, append([]string{"Content-Type", "application/x-www-form-urlencoded"}, key...), 415, "UNSUPPORTED_MEDIA_TYPE", ""},
+			{"compressed", "POST", "/actions/research-keywords", `{}`, append([]string{"Content-Encoding", "gzip"}, key...), 415, "UNSUPPORTED_MEDIA_TYPE", ""},
+			{"in another charset", "POST", "/actions/research-keywords", `{}`, append([]string{"Content-Type", "application/json; charset=utf-16"}, key...), 415, "UNSUPPORTED_MEDIA_TYPE", ""},
 			{"too large", "POST", "/actions/chat-completion", `{"prompt":"` + strings.Repeat("a", 1<<20) + `"}`, key, 413, "PAYLOAD_TOO_LARGE", ""},
 			{"unknown action", "POST", "/actions/reserch-keywords", `{}`, key, 404, "NOT_FOUND", ""},
 			{"unknown path", "GET", "/nothing", "", key, 404, "NOT_FOUND", ""},
 			{"wrong method", "GET", "/actions/research-keywords", "", key, 405, "METHOD_NOT_ALLOWED", ""},
 			{"wrong platform", "POST", "/actions/research-keywords", `{"platform":"tiktok"}`, key, 501, "PLATFORM_NOT_IMPLEMENTED", ""},
-			{"unknown account", "POST", "/actions/research-keywords", `{}`, append([]string{"X-Soke-Account-Id", "acc_none"}, key...), 404, "NOT_FOUND", "-"},
+			{"unknown account", "POST", "/actions/research-keywords", `{}`, append([]string{"X-Soke-Account-Id", "acc_none"}, key...), 404, "NOT_FOUND", "accountId"},
 			{"bad idempotency key", "POST", "/actions/research-keywords", `{}`, append([]string{"Idempotency-Key", strings.Repeat("k", 256)}, key...), 400, "INVALID_INPUT", "Idempotency-Key"},
 			{"signing in", "POST", "/soke/auth/login", `{}`, key, 400, "INVALID_INPUT", "path"},
 			{"leaving the API", "GET", "/soke/%2e%2e/admin", "", key, 400, "INVALID_INPUT", "path"},
+			{"a query that is none", "GET", "/soke/jobs/a?q=%zz", "", key, 400, "INVALID_INPUT", "query"},
 			{"estimate of nothing", "POST", "/estimate", `{}`, key, 400, "INVALID_INPUT", "action"},
 			{"estimate of a stranger", "POST", "/estimate", `{"action":"research-keyword"}`, key, 400, "INVALID_INPUT", "action"},
 		} {
@@ -133,6 +144,9 @@ func TestEveryRefusalIsNative(t *testing.T) {
 					t.Errorf("field %q, want %q", field, c.field)
 				}
 				message := e["message"].(string)
+				if strings.Contains(message, "[hidden]") {
+					t.Errorf("message %q hides what is no secret", message)
+				}
 				id := a.object(t)["meta"].(map[string]any)["request_id"].(string)
 				if !strings.HasSuffix(message, "(request "+id+")") || len([]rune(message)) > 250 {
 					t.Errorf("message %q does not end with its request id, or is too long", message)

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/usesoke/soke-connector/connector/soke"
@@ -46,13 +47,23 @@ func (s *Server) boundBody(w http.ResponseWriter, r *http.Request) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.BodyTimeout))
 }
 
-// requireJSON refuses a body that is not declared as JSON.
+// requireJSON refuses a body that is not declared as JSON in UTF-8, uncompressed.
 func requireJSON(r *http.Request) error {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/json" {
-		return &soke.Error{Code: soke.UnsupportedMediaType, Message: "Send the body as JSON with Content-Type: application/json."}
+	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset, coding := parameters["charset"], r.Header.Get("Content-Encoding")
+	switch {
+	case err != nil || kind != "application/json":
+		return unsupported("Send the body as JSON with Content-Type: application/json.")
+	case charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii"):
+		return unsupported("Send the body in UTF-8, which is what JSON is written in.")
+	case coding != "" && !strings.EqualFold(coding, "identity"):
+		return unsupported("Send the body uncompressed, without Content-Encoding.")
 	}
 	return nil
+}
+
+func unsupported(message string) error {
+	return &soke.Error{Code: soke.UnsupportedMediaType, Message: message}
 }
 
 // readForm reads a JSON object. Its errors are *soke.Error or *schemas.FieldError.

@@ -27,11 +27,15 @@ func (s *Server) rawCall(c echo.Context, k *call) error {
 	if err != nil {
 		return err
 	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return &schemas.FieldError{Field: "query", Label: "Query", Problem: "it cannot be decoded", Accepted: "name=value pairs with & between them, percent-encoded"}
+	}
 	body, err := readRawBody(c)
 	if err != nil {
 		return err
 	}
-	call := soke.Call{Operation: "raw", Method: r.Method, Path: path, Query: r.URL.Query(), Body: body}
+	call := soke.Call{Operation: "raw", Method: r.Method, Path: path, Query: query, Body: body}
 	if path == "chat/completions" && wantsStream(body) {
 		return s.rawStream(c, k, call)
 	}

@@ -79,6 +79,9 @@ func ownAdvice(e *soke.Error, _ Call) string {
 }
 
 func notFoundAdvice(e *soke.Error, _ Call) string {
+	if e.Label == "Account ID" {
+		return "Check the account ID of this connection, or leave it empty for the default account: Soke has no such account for this key."
+	}
 	if e.Message == "" {
 		return "Check the ID in this step; Soke has nothing under it."
 	}

@@ -34,6 +34,9 @@ func (s *Session) observed(call Call, attempt func(*Observation) error) error {
 	o, begun := Observation{Operation: call.Operation, Sent: true}, time.Now()
 	err := attempt(&o)
 	if failure := (*Error)(nil); errors.As(err, &failure) {
+		if failure.Code == NotFound && failure.namesAccount() {
+			failure.Field, failure.Label = accountField, accountLabel
+		}
 		o.Code, o.Sent = failure.Code, !failure.NotSent
 		s.remember(Meta{RequestID: failure.RequestID, Limits: failure.Limits})
 	}

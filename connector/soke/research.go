@@ -102,17 +102,22 @@ func (s *Session) Check(ctx context.Context) (Meta, error) {
 	if !errors.As(err, &e) || e.Code != NotFound {
 		return Meta{}, err
 	}
-	if e.aboutAccount() {
-		e.Field, e.Label = "accountId", "Account ID"
+	// The missing job is what a check hopes for; a missing account is not.
+	if e.namesAccount() || strings.Contains(strings.ToLower(e.Message), "account") {
+		e.Field, e.Label = accountField, accountLabel
 		return Meta{}, e
 	}
 	return Meta{RequestID: e.RequestID, Limits: e.Limits}, nil
 }
 
-// aboutAccount tells a missing account from the missing job that a check hopes for.
-func (e *Error) aboutAccount() bool {
-	if _, named := e.Details["accountId"]; named {
-		return true
-	}
-	return e.Details["resource"] == "account" || strings.Contains(strings.ToLower(e.Message), "account")
+// What the account ID of a credential is called as the field of a failure.
+const (
+	accountField = "accountId"
+	accountLabel = "Account ID"
+)
+
+// namesAccount reports whether what was not found is the account of the credential.
+func (e *Error) namesAccount() bool {
+	_, named := e.Details[accountField]
+	return named || e.Details["resource"] == "account"
 }

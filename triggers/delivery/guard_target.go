@@ -22,7 +22,7 @@ func (e *TargetError) Error() string { return e.Problem + ". " + e.Hint }
 func (e *TargetError) Unwrap() error { return e.Err }
 
 const (
-	loopbackProblem = "the target is a loopback address, which from here is the connector itself"
+	loopbackProblem = "the target is a loopback address"
 	privateProblem  = "the target is a private address"
 	ownProblem      = "the target is the connector's own machine"
 )

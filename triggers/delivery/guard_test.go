@@ -38,7 +38,7 @@ func refused(t *testing.T, what string, err error) {
 		t.Errorf("%s: got a %T, want a *TargetError", what, err)
 	case !strings.HasPrefix(target.Problem, "the target ") || target.Hint == "":
 		t.Errorf("%s: the error is incomplete: %+v", what, target)
-	case len(err.Error()) > 225:
+	case len(err.Error()) > 190:
 		t.Errorf("%s: the error has %d bytes, too long for a message", what, len(err.Error()))
 	case strings.Contains(err.Error(), "s3cr3t"):
 		t.Errorf("%s: the error quotes the URL: %s", what, err)
