@@ -89,10 +89,9 @@ func (s *Server) enter(r route) echo.HandlerFunc {
 	}
 }
 
-// protect says of an answer that it is what its type says, and that nobody on the way may keep one
-// that holds a user's data. A request in chunks is the last on its connection: net/http does not
-// tell whether a length stood beside them, by which a proxy may have seen another end of it and
-// another request behind.
+// protect keeps answers from being guessed at, or kept where they hold a user's data. A request in
+// chunks is the last on its connection: net/http does not tell whether a Content-Length stood beside
+// the chunks, and a proxy that believed it would see another request behind this one.
 func protect(c echo.Context) {
 	h := c.Response().Header()
 	h.Set(echo.HeaderXContentTypeOptions, "nosniff")

@@ -82,8 +82,8 @@ func asError(err error) *soke.Error {
 	}
 }
 
-// orStorage words what a handler of the triggers fails with and is not an error for its caller:
-// all else that they do is to ask the store.
+// orStorage returns err as it is if it is meant for the caller, and as a 503 of the storage otherwise:
+// whatever else a trigger's handler fails with comes from the store.
 func orStorage(err error) error {
 	var known *soke.Error
 	var field *schemas.FieldError

@@ -58,7 +58,7 @@ type WatchStore interface {
 	EndSubscription(ctx context.Context, key soke.Key, token, platform, id string, now time.Time) error
 	// Rotate moves everything from a key to another and counts the watches.
 	Rotate(ctx context.Context, from, to soke.Key, now time.Time) (int, error)
-	// Recheck has the key's paused watches looked at at once.
+	// Recheck makes the key's paused watches due now: Soke has just accepted the key.
 	Recheck(ctx context.Context, key soke.Key, now time.Time) (found bool, err error)
 }
 
