@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -74,10 +75,7 @@ func clientAddress(proxies []netip.Prefix) echo.IPExtractor {
 }
 
 func (s *Server) record(c echo.Context, k *call) {
-	took, status, name := s.Now().Sub(k.begun), c.Response().Status, "none"
-	if k.route.dialect != nil {
-		name = string(k.route.dialect.Name())
-	}
+	took, status, name := s.Now().Sub(k.begun), c.Response().Status, cmp.Or(string(k.platform()), "none")
 	if c.Request().Context().Err() != nil {
 		status = statusClientGone
 	}
