@@ -11,7 +11,6 @@ const healthPath = "/healthz"
 
 type statusAnswer struct {
 	Status string `json:"status" title:"Status"`
-	Reason string `json:"reason,omitempty" title:"Reason"`
 }
 
 // health says that the process is alive.
@@ -23,7 +22,7 @@ func (s *Server) health(c echo.Context, _ *call) error {
 func (s *Server) ready(c echo.Context, k *call) error {
 	if err := s.Ready(c.Request().Context()); err != nil {
 		s.Logger.WarnContext(c.Request().Context(), "not ready", "request_id", k.requestID, "cause", err.Error())
-		return c.JSON(http.StatusServiceUnavailable, statusAnswer{Status: "unavailable", Reason: "storage"})
+		return c.JSON(http.StatusServiceUnavailable, statusAnswer{Status: "unavailable"})
 	}
 	return c.JSON(http.StatusOK, statusAnswer{Status: "ok"})
 }
