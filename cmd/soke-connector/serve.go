@@ -26,7 +26,7 @@ import (
 type serveCommand struct {
 	Sandbox         bool          `help:"Run against the embedded sandbox: no key, no network, no configuration."`
 	Listen          string        `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address of the service."`
-	AdminListen     string        `default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address of metrics and pprof; empty turns them off."`
+	AdminListen     string        `default:"127.0.0.1:8081" placeholder:"HOST:PORT" help:"Address of metrics, profiles and the operator's commands; empty turns them off."`
 	PublicURL       string        `name:"public-url" placeholder:"URL" help:"Where the platforms reach this service."`
 	UpstreamURL     string        `name:"upstream-url" default:"https://api.usesoke.ai" placeholder:"URL" help:"The Soke API; plain http only to loopback."`
 	UpstreamTimeout time.Duration `default:"120s" help:"How long Soke may take to answer."`
