@@ -162,8 +162,8 @@ func (a *adminAPI) show(ctx context.Context, r *http.Request) (any, error) {
 		view.Subscriptions = append(view.Subscriptions, subscriptionView{s.ID, s.Platform, s.Trigger, string(s.State), s.Reason, s.Host, s.Undelivered})
 	}
 	runs := map[time.Time]*runView{}
-	for _, r := range found.Runs {
-		runs[r.Due] = &runView{r.Keywords, r.Events, r.RequestID}
+	for _, run := range found.Runs {
+		runs[run.Due] = &runView{run.Keywords, run.Events, run.RequestID}
 	}
 	for _, o := range found.Occurrences {
 		one := occurrenceView{Due: o.Due, Outcome: string(o.Outcome), Reason: o.Reason, Count: o.Count}
