@@ -57,7 +57,7 @@ func (s *Server) openAIChat(c echo.Context, k *call) error {
 	if err != nil {
 		return fmt.Errorf("encoding a chat request: %w", err)
 	}
-	call := soke.Call{Operation: "openai-chat", Method: http.MethodPost, Path: "chat/completions", Body: encoded}
+	call := soke.Call{Operation: k.route.operation, Method: http.MethodPost, Path: "chat/completions", Body: encoded}
 	if asked.Stream {
 		return s.openAIStream(c, k, call)
 	}

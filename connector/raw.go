@@ -35,7 +35,7 @@ func (s *Server) rawCall(c echo.Context, k *call) error {
 	if err != nil {
 		return err
 	}
-	call := soke.Call{Operation: "raw", Method: r.Method, Path: path, Query: query, Body: body}
+	call := soke.Call{Operation: k.route.operation, Method: r.Method, Path: path, Query: query, Body: body}
 	if path == "chat/completions" && wantsStream(body) {
 		return s.rawStream(c, k, call)
 	}

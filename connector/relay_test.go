@@ -107,7 +107,7 @@ func TestAFailureWithinAStreamIsItsLastEvent(t *testing.T) {
 			t.Errorf("%s: %s", name, a.body)
 		}
 	}
-	if !strings.Contains(s.metrics(), `soke_connector_soke_calls_total{code="OK",operation="raw"} 1`) {
+	if !strings.Contains(s.metrics(), `soke_connector_soke_calls_total{code="OK",operation="soke"} 1`) {
 		t.Error("the call is not counted")
 	}
 }
