@@ -163,7 +163,7 @@ func responses(r route) doc {
 		failure = "OpenAIFailure"
 	}
 	success := doc{"application/json": doc{"schema": schemaOr(r.answer)}}
-	if r.operation == "openai-chat" || r.operation == "soke" {
+	if r.streams {
 		success["text/event-stream"] = doc{"schema": doc{"type": "string"}}
 	}
 	out := doc{"200": doc{"description": "Success", "content": success}}
@@ -173,10 +173,10 @@ func responses(r route) doc {
 	if r.accepted {
 		out["202"] = doc{"description": "Accepted; the answer is posted to the callback", "content": doc{"application/json": doc{"schema": answerSchema[acceptedAnswer]()}}}
 	}
-	if r.operation == "soke" {
+	if r.anyStatus {
 		out["2XX"] = doc{"description": "Success, with the status Soke answered", "content": success}
 	}
-	if r.operation == "readyz" {
+	if r.unready {
 		out["503"] = doc{"description": "Not ready", "content": success}
 	}
 	for _, status := range []string{"4XX", "5XX"} {
@@ -195,12 +195,7 @@ func schemaOr(s *jsonschema.Schema) any {
 	return s
 }
 
-// The schemas of the service's own answers are derived like every operation's.
-
-func statusSchema() *jsonschema.Schema     { return answerSchema[statusAnswer]() }
-func connectionSchema() *jsonschema.Schema { return answerSchema[connectionAnswer]() }
-func catalogueSchema() *jsonschema.Schema  { return answerSchema[catalogueAnswer]() }
-func estimateSchema() *jsonschema.Schema   { return answerSchema[estimateAnswer]() }
+// connectionCheckSchema is open: a connection, or a failure, stands beside ok.
 func connectionCheckSchema() *jsonschema.Schema {
 	s := &jsonschema.Schema{Type: "object", Required: []string{"ok"}}
 	s.Properties = map[string]*jsonschema.Schema{"ok": {Type: "boolean"}}

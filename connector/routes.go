@@ -35,6 +35,12 @@ type route struct {
 	created bool
 	// accepted marks a route that may answer with 202.
 	accepted bool
+	// streams marks a route that may answer in events.
+	streams bool
+	// anyStatus marks a route that may succeed with any status of Soke's.
+	anyStatus bool
+	// unready marks a route whose answer may also come with 503.
+	unready bool
 	// headers are the request headers of the route beyond the credential's.
 	headers []string
 	// doc is the path as OpenAPI shows it, where the router's own form differs.
@@ -45,10 +51,10 @@ type route struct {
 // table is the whole surface.
 func (s *Server) table() []route {
 	all := []route{
-		{method: http.MethodGet, path: healthPath, operation: "healthz", open: true, summary: "Is the process alive?", answer: statusSchema(), handle: s.health},
-		{method: http.MethodGet, path: "/readyz", operation: "readyz", open: true, summary: "Can it do its work?", answer: statusSchema(), handle: s.ready},
+		{method: http.MethodGet, path: healthPath, operation: "healthz", open: true, summary: "Is the process alive?", answer: answerSchema[statusAnswer](), handle: s.health},
+		{method: http.MethodGet, path: "/readyz", operation: "readyz", open: true, summary: "Can it do its work?", answer: answerSchema[statusAnswer](), unready: true, handle: s.ready},
 		{method: http.MethodGet, path: "/openapi.json", operation: "openapi", open: true, summary: "This document", handle: s.serveOpenAPI},
-		{method: http.MethodPost, path: "/openai/v1/chat/completions", operation: "openai-chat", credits: actions.ChatCredits, summary: "Chat as OpenAI's clients speak it, streaming included", handle: s.openAIChat},
+		{method: http.MethodPost, path: "/openai/v1/chat/completions", operation: "openai-chat", credits: actions.ChatCredits, summary: "Chat as OpenAI's clients speak it, streaming included", streams: true, handle: s.openAIChat},
 		{method: http.MethodGet, path: "/openai/v1/models", operation: "openai-models", summary: "The models that the chat knows", handle: s.openAIModels},
 	}
 	for _, p := range s.Platforms {
@@ -61,10 +67,10 @@ func (s *Server) table() []route {
 func (s *Server) platformTable(p platform.Dialect) []route {
 	root := "/v1/" + string(p.Name())
 	all := []route{
-		{method: http.MethodGet, path: root + "/connection", operation: "connection", test: true, summary: "Tests the connection without spending a credit", answer: connectionSchema(), handle: s.testConnection},
+		{method: http.MethodGet, path: root + "/connection", operation: "connection", test: true, summary: "Tests the connection without spending a credit", answer: answerSchema[connectionAnswer](), handle: s.testConnection},
 		{method: http.MethodGet, path: root + "/connection/check", operation: "connection-check", test: true, open: true, takes: []string{"sokeKey", "bearer"}, summary: "The same test, always answered with 200", answer: connectionCheckSchema(), handle: s.checkConnection},
-		{method: http.MethodGet, path: root + "/catalog", operation: "catalog", open: true, summary: "The catalogue as data", answer: catalogueSchema(), handle: s.catalogue},
-		{method: http.MethodPost, path: root + "/estimate", operation: "estimate", summary: "What an operation costs; spends and stores nothing", body: estimateInputSchema(), answer: estimateSchema(), handle: func(c echo.Context, k *call) error { return orStorage(s.estimate(c, k)) }},
+		{method: http.MethodGet, path: root + "/catalog", operation: "catalog", open: true, summary: "The catalogue as data", answer: answerSchema[catalogueAnswer](), handle: s.catalogue},
+		{method: http.MethodPost, path: root + "/estimate", operation: "estimate", summary: "What an operation costs; spends and stores nothing", body: estimateInputSchema(), answer: answerSchema[estimateAnswer](), handle: func(c echo.Context, k *call) error { return orStorage(s.estimate(c, k)) }},
 		{method: http.MethodPost, path: root + "/actions/:action", operation: "action", open: true, handle: s.unknownAction},
 	}
 	for _, a := range s.Catalogue.Actions {
@@ -81,7 +87,8 @@ func (s *Server) platformTable(p platform.Dialect) []route {
 	for _, method := range rawMethods() {
 		all = append(all, route{
 			method: method, path: root + "/soke/*", doc: root + "/soke/{path}", operation: "soke",
-			summary: "An authorised call to any Soke endpoint below /api/v1/ except auth/", handle: s.rawCall,
+			summary: "An authorised call to any Soke endpoint below /api/v1/ except auth/",
+			streams: true, anyStatus: true, handle: s.rawCall,
 		})
 	}
 	for i := range all {
