@@ -10,12 +10,13 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/usesoke/soke-connector/actions"
-
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
+
+	"github.com/usesoke/soke-connector/actions"
+	"github.com/usesoke/soke-connector/triggers"
 )
 
 // described caches each service's own document, as the service serves it.
@@ -77,7 +78,7 @@ func validateAgainstOpenAPI(t testing.TB, s *service, req *http.Request, a answe
 }
 
 func TestOpenAPIDocumentsEveryRouteAndEveryOperation(t *testing.T) {
-	s := start(t)
+	s := startWatching(t)
 	var doc struct {
 		OpenAPI string
 		Paths   map[string]map[string]any
@@ -89,13 +90,17 @@ func TestOpenAPIDocumentsEveryRouteAndEveryOperation(t *testing.T) {
 	if doc.OpenAPI != "3.1.0" {
 		t.Errorf("openapi is %q, want 3.1.0", doc.OpenAPI)
 	}
-	documentOf(t, s)
+	documentOf(t, s.service)
 	want := []string{"/healthz", "/readyz", "/openapi.json", "/openai/v1/chat/completions", "/openai/v1/models"}
 	for _, p := range platforms() {
 		root := "/v1/" + string(p.Name())
-		want = append(want, root+"/connection", root+"/connection/check", root+"/catalog", root+"/estimate", root+"/soke/{path}")
+		want = append(want, root+"/connection", root+"/connection/check", root+"/connection/rotate", root+"/catalog", root+"/estimate", root+"/soke/{path}")
 		for _, a := range actions.All() {
 			want = append(want, root+"/actions/"+a.Key)
+		}
+		for _, tr := range triggers.All() {
+			base := root + "/triggers/" + tr.Key
+			want = append(want, base+"/sample", base+"/poll", base+"/subscriptions", base+"/subscriptions/{id}")
 		}
 	}
 	for _, path := range want {
