@@ -17,8 +17,7 @@ import (
 
 var idempotencyKeyForm = regexp.MustCompile(`^[\x21-\x7E]{1,255}$`)
 
-// runAction binds the form, runs the action and answers with its output. With an
-// Idempotency-Key the call is paid at most once, however often it is repeated.
+// runAction binds the form, runs the action and answers with its output.
 func (s *Server) runAction(c echo.Context, k *call, a actions.Action) error {
 	form, err := readForm(c.Response(), c.Request())
 	if err != nil {
@@ -38,20 +37,7 @@ func (s *Server) runAction(c echo.Context, k *call, a actions.Action) error {
 	if target := c.Request().Header.Get(headerCallbackURL); target != "" {
 		return s.accept(c, k, a, bound, target)
 	}
-	pay := func(ctx context.Context) (Answer, error) {
-		return s.pay(ctx, k.session, a, bound)
-	}
-	ctx := c.Request().Context()
-	if key == "" {
-		answer, err := pay(ctx)
-		if err != nil {
-			return err
-		}
-		return writeAnswer(c, answer)
-	}
-	answer, replayed, err := s.paidOnce.do(ctx, paidCall{
-		credential: k.session.Credential(), action: a.Key, key: key, input: bound.Input,
-	}, pay)
+	answer, replayed, err := s.perform(c.Request().Context(), k.session, a, bound, key)
 	if err != nil {
 		return err
 	}
@@ -59,6 +45,19 @@ func (s *Server) runAction(c echo.Context, k *call, a actions.Action) error {
 		c.Response().Header().Set(headerReplayed, "true")
 	}
 	return writeAnswer(c, answer)
+}
+
+// perform runs an action. With an idempotency key the call is paid at most once, however often it is
+// repeated; replayed tells that this answer cost nothing.
+func (s *Server) perform(ctx context.Context, session *soke.Session, a actions.Action, bound actions.Bound, key string) (answer Answer, replayed bool, err error) {
+	pay := func(ctx context.Context) (Answer, error) { return s.pay(ctx, session, a, bound) }
+	if key == "" {
+		answer, err = pay(ctx)
+		return answer, false, err
+	}
+	return s.paidOnce.do(ctx, paidCall{
+		credential: session.Credential(), action: a.Key, key: key, input: bound.Input,
+	}, pay)
 }
 
 // pay makes the call and encodes its output.

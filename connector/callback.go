@@ -170,13 +170,6 @@ func (s *Server) callForCallback(ctx context.Context, k *call, c Callback) (Answ
 	if err != nil {
 		return Answer{}, err
 	}
-	session := s.Soke.Session(c.Secret.Credential)
-	pay := func(ctx context.Context) (Answer, error) { return s.pay(ctx, session, action, bound) }
-	if c.Secret.IdempotencyKey == "" {
-		return pay(ctx)
-	}
-	answer, _, err := s.paidOnce.do(ctx, paidCall{
-		credential: c.Secret.Credential, action: action.Key, key: c.Secret.IdempotencyKey, input: bound.Input,
-	}, pay)
+	answer, _, err := s.perform(ctx, s.Soke.Session(c.Secret.Credential), action, bound, c.Secret.IdempotencyKey)
 	return answer, err
 }
