@@ -35,6 +35,9 @@ func TestMoreRequestsThanAllowedAreAskedToComeBack(t *testing.T) {
 	if a := s.call(http.MethodGet, "/healthz", ""); a.status != http.StatusOK {
 		t.Errorf("a busy connector says that it is not alive: %d", a.status)
 	}
+	if !strings.Contains(s.metrics(), "soke_connector_requests_in_flight 1\n") {
+		t.Error("the request in flight is not counted")
+	}
 	free()
 	if a := <-first; a.status != http.StatusOK {
 		t.Errorf("%d %s", a.status, a.body)

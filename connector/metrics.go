@@ -2,6 +2,7 @@ package connector
 
 import (
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,7 +20,6 @@ type Metrics struct {
 
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
-	inFlight  prometheus.Gauge
 	upstream  *prometheus.CounterVec
 	latency   *prometheus.HistogramVec
 	credits   *prometheus.CounterVec
@@ -42,9 +42,6 @@ func NewMetrics() *Metrics {
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "soke_connector_request_duration_seconds", Help: "Time from a request to the end of its answer.", Buckets: buckets,
 		}, []string{"platform", "operation"}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "soke_connector_requests_in_flight", Help: "Requests that are being answered.",
-		}),
 		upstream: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "soke_connector_soke_calls_total", Help: "Attempts of calls to Soke by outcome; code is OK or the failure's.",
 		}, []string{"operation", "code"}),
@@ -71,11 +68,18 @@ func NewMetrics() *Metrics {
 		}, []string{"platform"}),
 	}
 	m.Registry.MustRegister(
-		m.requests, m.durations, m.inFlight, m.upstream, m.latency, m.credits,
+		m.requests, m.durations, m.upstream, m.latency, m.credits,
 		m.runs, m.lag, m.events, m.deliveries, m.wait,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
+}
+
+// countInFlight shows a server's own count of the requests that it is answering.
+func (m *Metrics) countInFlight(n *atomic.Int64) error {
+	return m.Registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "soke_connector_requests_in_flight", Help: "Requests that are being answered.",
+	}, func() float64 { return float64(n.Load()) }))
 }
 
 func (m *Metrics) answered(platform, operation string, status int, took time.Duration) {

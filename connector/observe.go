@@ -25,8 +25,6 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		s.boundBody(c.Response(), c.Request())
 		c.Response().Header().Set(headerRequestID, k.requestID)
 		protect(c)
-		s.Metrics.inFlight.Inc()
-		defer s.Metrics.inFlight.Dec()
 		if err := next(c); err != nil {
 			s.fail(err, c)
 		}

@@ -86,6 +86,9 @@ func New(c Config) (*Server, error) {
 	if c.Callbacks != nil {
 		s.callbacks = newCallbackEngine(*c.Callbacks, s)
 	}
+	if err := c.Metrics.countInFlight(&s.inFlight); err != nil {
+		return nil, fmt.Errorf("connector: metrics: %w", err)
+	}
 	s.routes = s.table()
 	doc, err := s.document()
 	if err != nil {
