@@ -33,8 +33,8 @@ import (
 // BenchmarkAction measures one research of 20 keywords through the whole connector (credential,
 // form, validation, native shaping, metrics, log lines) beside a bare httputil.ReverseProxy, as it
 // comes and with the connector's own transport settings, beside nginx where it is installed, and
-// beside the direct call: the same
-// stub, the same client, in one run. Each client waits for its answer before it asks again.
+// beside the direct call: the same stub, the same client, in one run. Each client waits for its
+// answer before it asks again.
 //
 //	go test ./connector -run '^$' -bench Action -benchtime 3s
 func BenchmarkAction(b *testing.B) {
@@ -49,7 +49,7 @@ func BenchmarkAction(b *testing.B) {
 	b.Cleanup(transport.CloseIdleConnections)
 	tuned := &httputil.ReverseProxy{Rewrite: plain.Rewrite, Transport: transport}
 
-	raw := "POST /api/v1/keywords/research HTTP/1.1\r\nHost: soke\r\nX-Api-Key: sk_live_bench0001\r\n"
+	raw := "POST /api/v1/research/keywords HTTP/1.1\r\nHost: soke\r\nX-Soke-Key: sk_live_bench0001\r\n"
 	ours := "POST /v1/zapier/actions/research-keywords HTTP/1.1\r\nHost: soke\r\nX-Soke-Key: sk_live_bench0001\r\n"
 	type peer struct{ name, address, head string }
 	peers := []peer{
@@ -233,7 +233,7 @@ func stubAnswer() []byte {
 	}
 	body := `{"success":true,"data":{"topic":"home espresso","platform":"youtube","keywords":[` + strings.Join(keywords, ",") + `]},"error":null,"meta":{"request_id":"req_bench"}}`
 	var head bytes.Buffer
-	fmt.Fprintf(&head, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Request-Id: req_bench\r\nX-RateLimit-Limit: 1000\r\nX-RateLimit-Remaining: 999\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	fmt.Fprintf(&head, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Request-Id: req_bench\r\nX-Soke-Limit: 1000\r\nX-Soke-Remaining: 999\r\nX-Soke-Reset: 1800000000\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	return head.Bytes()
 }
 
