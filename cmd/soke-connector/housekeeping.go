@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/robfig/cron/v3"
-
 	"github.com/usesoke/soke-connector/connector/sqlite"
 )
 
@@ -16,14 +14,16 @@ const pruneBatch = 500
 // housekeeping keeps the database small until ctx ends. Nothing here is due to anyone, so it may
 // live in memory.
 func housekeeping(ctx context.Context, db *sqlite.DB, keep sqlite.Retention, logger *slog.Logger) error {
-	clock := cron.New(cron.WithLocation(time.UTC), cron.WithChain(cron.SkipIfStillRunning(cron.DiscardLogger)))
-	if _, err := clock.AddFunc("@every 1m", func() { tidy(ctx, db, keep, logger) }); err != nil {
-		return err
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			tidy(ctx, db, keep, logger)
+		}
 	}
-	clock.Start()
-	<-ctx.Done()
-	<-clock.Stop().Done()
-	return nil
 }
 
 func tidy(ctx context.Context, db *sqlite.DB, keep sqlite.Retention, logger *slog.Logger) {
