@@ -71,53 +71,38 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 		return usageError{err}
 	}
 	// An address that is taken is found out before anything is written.
-	main, admin, err := c.listeners(ctx)
+	public, admin, err := c.listeners(ctx)
 	if err != nil {
 		return err
 	}
-	defer closeAll(main, admin)
+	defer closeAll(public, admin)
 	db, err := sqlite.Open(ctx, sqlite.Options{Path: c.Database, MasterKeyFile: c.MasterKeyFile, Logger: logger, Now: time.Now})
 	if err != nil {
 		return databaseError(err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 
-	server, engines, closeSoke, err := c.build(db, logger)
+	metrics := connector.NewMetrics()
+	client, err := soke.New(soke.Options{
+		BaseURL: c.UpstreamURL, Timeout: c.UpstreamTimeout,
+		UserAgent: "soke-connector/" + version, Observe: metrics.ObserveSoke,
+	})
+	if err != nil {
+		return usageError{fmt.Errorf("--upstream-url: %w", err)}
+	}
+	defer client.Close()
+	built, err := c.build(db, client, metrics, logger)
 	if err != nil {
 		return err
 	}
-	defer closeSoke()
-	services := []service{{listener: main, handler: server, flags: c.Sockets, connections: c.Sockets.connections(c.Sandbox), certificate: certificate}}
+	services := []service{{listener: public, handler: built.server, flags: c.Sockets, connections: c.Sockets.connections(c.Sandbox), certificate: certificate}}
 	if admin != nil {
-		operator := &adminAPI{db: db, outbox: engines.outbox, logger: logger}
-		services = append(services, plain(admin, operator.handler(server.AdminHandler())))
+		operator := &adminAPI{db: db, outbox: built.engines.outbox, logger: logger}
+		services = append(services, plain(admin, operator.handler(built.server.AdminHandler())))
 	}
 	c.announce(p, services)
-	logger.Info("listening", "address", services[0].listener.Addr().String(), "version", version)
-	group.Go(func() error {
-		defer endSandbox()
-		err := serveUntil(ctx, c.ShutdownTimeout, logger, services...)
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ShutdownTimeout)
-		defer cancel()
-		if drained := server.Drain(limit); err == nil && drained != nil {
-			err = fmt.Errorf("paid calls were still running after %s and were cut; allow more with --shutdown-timeout", c.ShutdownTimeout)
-		}
-		return err
-	})
-	keep := sqlite.Retention{Events: c.KeepEvents, Runs: c.KeepRuns, Attempts: c.KeepAttempts}
-	for _, background := range []func() error{
-		func() error { return server.Run(ctx) },
-		func() error { return relieve(ctx, server.InFlight) },
-		func() error { return engines.run(ctx, db, c.ShutdownTimeout) },
-		func() error { return housekeeping(ctx, db, keep, logger) },
-	} {
-		group.Go(func() error {
-			if err := background(); !errors.Is(err, context.Canceled) {
-				return err
-			}
-			return nil // the end of ctx is no failure, and must not hide one
-		})
-	}
+	logger.Info("listening", "address", public.Addr().String(), "version", version)
+	c.work(ctx, group, built, services, endSandbox)
 	if err := group.Wait(); err != nil {
 		return err
 	}
@@ -195,51 +180,6 @@ func (c *serveCommand) prepareSandbox(ctx context.Context, group *errgroup.Group
 
 const defaultDatabase = "soke-connector.db"
 
-// build wires the service by hand.
-func (c *serveCommand) build(db *sqlite.DB, logger *slog.Logger) (*connector.Server, *engines, func(), error) {
-	metrics := connector.NewMetrics()
-	metrics.Registry.MustRegister(newStorageMetrics(db))
-	client, err := soke.New(soke.Options{
-		BaseURL: c.UpstreamURL, Timeout: c.UpstreamTimeout,
-		UserAgent: "soke-connector/" + version, Observe: metrics.ObserveSoke,
-	})
-	if err != nil {
-		return nil, nil, nil, usageError{fmt.Errorf("--upstream-url: %w", err)}
-	}
-	engines, err := c.engines(db, client, metrics, logger)
-	if err != nil {
-		client.Close()
-		return nil, nil, nil, err
-	}
-	proxies, err := c.Sockets.proxies()
-	if err != nil {
-		client.Close()
-		return nil, nil, nil, usageError{err}
-	}
-	server, err := connector.New(connector.Config{
-		Soke:        client,
-		Catalogue:   catalogue(),
-		Platforms:   dialects(),
-		Watching:    engines.watching,
-		Callbacks:   engines.callbacks,
-		Answers:     db,
-		Ready:       ready(db),
-		Metrics:     metrics,
-		Logger:      logger,
-		Version:     version,
-		PublicURL:   c.PublicURL,
-		CallTimeout: c.UpstreamTimeout,
-		BodyTimeout: c.Sockets.BodyTimeout,
-		MaxRequests: c.Sockets.connections(c.Sandbox),
-		Proxies:     proxies,
-	})
-	if err != nil {
-		client.Close()
-		return nil, nil, nil, err
-	}
-	return server, engines, client.Close, nil
-}
-
 // databaseError says which flag to change. A path that cannot be and a key file that does not fit are
 // configuration; a disk that fails is not.
 func databaseError(err error) error {
@@ -256,15 +196,15 @@ func databaseError(err error) error {
 }
 
 // listeners opens the service's listener and the admin's, which is nil if it is turned off.
-func (c *serveCommand) listeners(ctx context.Context) (main, admin net.Listener, err error) {
-	if main, err = listen(ctx, "--listen", c.Listen); err != nil || c.AdminListen == "" {
-		return main, nil, err
+func (c *serveCommand) listeners(ctx context.Context) (public, admin net.Listener, err error) {
+	if public, err = listen(ctx, "--listen", c.Listen); err != nil || c.AdminListen == "" {
+		return public, nil, err
 	}
 	if admin, err = listen(ctx, "--admin-listen", c.AdminListen); err != nil {
-		closeAll(main)
+		closeAll(public)
 		return nil, nil, err
 	}
-	return main, admin, nil
+	return public, admin, nil
 }
 
 // closeAll closes listeners that a server may have closed before.

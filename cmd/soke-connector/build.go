@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/usesoke/soke-connector/connector"
+	"github.com/usesoke/soke-connector/connector/soke"
+	"github.com/usesoke/soke-connector/connector/sqlite"
+)
+
+// assembly is the service put together, before it works.
+type assembly struct {
+	db      *sqlite.DB
+	server  *connector.Server
+	engines *engines
+	logger  *slog.Logger
+}
+
+// build wires the service by hand.
+func (c *serveCommand) build(db *sqlite.DB, client *soke.Client, metrics *connector.Metrics, logger *slog.Logger) (*assembly, error) {
+	metrics.Registry.MustRegister(newStorageMetrics(db))
+	engines, err := c.engines(db, client, metrics, logger)
+	if err != nil {
+		return nil, err
+	}
+	proxies, err := c.Sockets.proxies()
+	if err != nil {
+		return nil, usageError{err}
+	}
+	server, err := connector.New(connector.Config{
+		Soke:        client,
+		Catalogue:   catalogue(),
+		Platforms:   dialects(),
+		Watching:    engines.watching,
+		Callbacks:   engines.callbacks,
+		Answers:     db,
+		Ready:       ready(db),
+		Metrics:     metrics,
+		Logger:      logger,
+		Version:     version,
+		PublicURL:   c.PublicURL,
+		CallTimeout: c.UpstreamTimeout,
+		BodyTimeout: c.Sockets.BodyTimeout,
+		MaxRequests: c.Sockets.connections(c.Sandbox),
+		Proxies:     proxies,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &assembly{db: db, server: server, engines: engines, logger: logger}, nil
+}
+
+// work has group serve, and do what is done in the background, until ctx ends. served is called when
+// no request is left.
+func (c *serveCommand) work(ctx context.Context, group *errgroup.Group, a *assembly, services []service, served func()) {
+	group.Go(func() error {
+		defer served()
+		err := serveUntil(ctx, c.ShutdownTimeout, a.logger, services...)
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ShutdownTimeout)
+		defer cancel()
+		if drained := a.server.Drain(limit); err == nil && drained != nil {
+			err = fmt.Errorf("paid calls were still running after %s and were cut; allow more with --shutdown-timeout", c.ShutdownTimeout)
+		}
+		return err
+	})
+	keep := sqlite.Retention{Events: c.KeepEvents, Runs: c.KeepRuns, Attempts: c.KeepAttempts}
+	for _, background := range []func() error{
+		func() error { return a.server.Run(ctx) },
+		func() error { return relieve(ctx, a.server.InFlight) },
+		func() error { return a.engines.run(ctx, a.db, c.ShutdownTimeout) },
+		func() error { return housekeeping(ctx, a.db, keep, a.logger) },
+	} {
+		group.Go(func() error {
+			if err := background(); !errors.Is(err, context.Canceled) {
+				return err
+			}
+			return nil // the end of ctx is no failure, and must not hide one
+		})
+	}
+}
