@@ -107,7 +107,7 @@ func TestNoEventIsLostOrDoubledWhenTheConnectorIsKilled(t *testing.T) {
 		for _, feed := range feeds {
 			events := pollAll(t, r, feed, key, research)
 			path := "/" + key + "/" + feed
-			waitUntil(t, func() bool { return missing(received, path, events) == "" }, func() string {
+			waitUntil(t, 30*time.Second, func() bool { return missing(received, path, events) == "" }, func() string {
 				return fmt.Sprintf("%s of %s was never delivered", missing(received, path, events), path)
 			})
 			if feed == "research-completed" {
@@ -188,16 +188,5 @@ func oncePerKeyword(t *testing.T, events map[string]json.RawMessage) {
 			t.Errorf("%s is new in %s and in %s", e.Keyword, id, other)
 		}
 		seen[e.Keyword] = id
-	}
-}
-
-// waitUntil waits for another process.
-func waitUntil(t *testing.T, done func() bool, why func() string) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !done(); <-time.After(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Error(why())
-			return
-		}
 	}
 }

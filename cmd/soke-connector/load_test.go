@@ -113,10 +113,9 @@ func TestManySlowChatsAreHeldAtOnceWithoutAnErrorAndWithLittleMemory(t *testing.
 			}
 		})
 	}
-	deadline := time.Now().Add(time.Minute)
-	for upstream.waiting.Load() < int64(chats) && time.Now().Before(deadline) {
-		<-time.After(10 * time.Millisecond)
-	}
+	waitUntil(t, time.Minute, func() bool { return upstream.waiting.Load() >= int64(chats) }, func() string {
+		return fmt.Sprintf("only %d of %d chats have come", upstream.waiting.Load(), chats)
+	})
 	<-time.After(3 * time.Second) // Soke takes two, and one more tells what they settle at
 	held, busy := upstream.waiting.Load(), r.memory()
 	open()

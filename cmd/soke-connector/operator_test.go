@@ -36,14 +36,13 @@ func TestTheOperatorsCommandsTalkToTheRunningConnector(t *testing.T) {
 	}
 	watch := strings.Fields(strings.Split(list, "\n")[1])[0]
 	// The receiver has the delivery before the connector has settled it.
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		out, code := operator("deliveries", "show", "--subscription", made.ID)
-		if code == exitOK && strings.Contains(out, delivery) && strings.Contains(out, "delivered") && strings.Contains(out, "200") {
-			break
-		}
-		if code != exitOK || time.Now().After(deadline) {
-			t.Fatalf("deliveries show: %d %s", code, out)
-		}
+	var shown string
+	waitUntil(t, 10*time.Second, func() bool {
+		shown, code = operator("deliveries", "show", "--subscription", made.ID)
+		return code != exitOK || strings.Contains(shown, delivery) && strings.Contains(shown, "delivered") && strings.Contains(shown, "200")
+	}, func() string { return "deliveries show: " + shown })
+	if code != exitOK {
+		t.Fatalf("deliveries show: %d %s", code, shown)
 	}
 	for name, c := range map[string]struct {
 		args []string

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // running is the real binary at work.
@@ -98,6 +99,17 @@ func (r *running) signal(s syscall.Signal) {
 func (r *running) exit() int {
 	_ = r.command.Wait() // the exit code says it
 	return r.command.ProcessState.ExitCode()
+}
+
+// waitUntil waits for another process. The test fails, and goes on, if that takes more than patience.
+func waitUntil(t *testing.T, patience time.Duration, done func() bool, why func() string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !done(); <-time.After(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Error(why())
+			return
+		}
+	}
 }
 
 // post calls the running service as a platform.

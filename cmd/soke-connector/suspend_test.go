@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -44,29 +45,23 @@ func TestASuspendedProcessLosesAndRepeatsNothingWhenItWakes(t *testing.T) {
 	if err := json.Unmarshal(body, &made); err != nil {
 		t.Fatal(err)
 	}
+	came := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(deliveries)
+	}
 	reached := func(n int) {
 		t.Helper()
-		for deadline := time.Now().Add(30 * time.Second); ; <-time.After(20 * time.Millisecond) {
-			mu.Lock()
-			got := len(deliveries)
-			mu.Unlock()
-			if got >= n {
-				return
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("%d deliveries came, want %d\n%s", got, n, r.log())
-			}
-		}
+		waitUntil(t, 30*time.Second, func() bool { return came() >= n }, func() string {
+			return fmt.Sprintf("%d deliveries came, want %d\n%s", came(), n, r.log())
+		})
 	}
 	reached(1)
 	t.Cleanup(func() { _ = r.command.Process.Signal(syscall.SIGCONT) })
 	r.signal(syscall.SIGSTOP)
 	<-time.After(4 * time.Second) // several runs are missed
 	r.signal(syscall.SIGCONT)
-	mu.Lock()
-	before := len(deliveries)
-	mu.Unlock()
-	reached(before + 2)
+	reached(came() + 2)
 	if status, _, err := ask(http.MethodGet, "http://"+r.address+"/readyz", ""); err != nil || status != http.StatusOK {
 		t.Errorf("awake again, it is not ready: %d %v", status, err)
 	}
