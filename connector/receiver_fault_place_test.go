@@ -2,7 +2,6 @@ package connector_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -24,6 +23,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/usesoke/soke-connector/connector/platform"
+	"github.com/usesoke/soke-connector/connector/sandbox/fault"
 )
 
 // place is where a misbehaving receiver is met. The zero place is where it should be.
@@ -99,22 +99,7 @@ func (a *addresses) set(name, address string) {
 	a.known[name] = address
 }
 
-func (a *addresses) resolver() *net.Resolver {
-	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
-		asker, answerer := net.Pipe()
-		go func() {
-			defer func() { _ = answerer.Close() }()
-			server := dns.Conn{Conn: answerer}
-			for {
-				question, err := server.ReadMsg()
-				if err != nil || server.WriteMsg(a.answer(question)) != nil {
-					return
-				}
-			}
-		}()
-		return asker, nil
-	}}
-}
+func (a *addresses) resolver() *net.Resolver { return fault.Resolver(a.answer) }
 
 func (a *addresses) answer(question *dns.Msg) *dns.Msg {
 	asked := question.Question[0]

@@ -53,9 +53,14 @@ func refused() Place {
 
 func nameless() Place { return Place{URL: "https://soke.invalid", close: func() {}} }
 
-// NoNames is a resolver that knows no name and asks nobody: it answers itself, in this process, that
-// the name does not exist. Without it the question of dns-failure would leave the machine.
+// NoNames is a resolver that knows no name. Without it the question of dns-failure would leave the
+// machine.
 func NoNames() *net.Resolver {
+	return Resolver(func(question *dns.Msg) *dns.Msg { return new(dns.Msg).SetRcode(question, dns.RcodeNameError) })
+}
+
+// Resolver is a resolver that asks nobody: what answer says is the reply, in this process.
+func Resolver(answer func(question *dns.Msg) *dns.Msg) *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		asker, answerer := net.Pipe()
 		go func() {
@@ -63,7 +68,7 @@ func NoNames() *net.Resolver {
 			server := dns.Conn{Conn: answerer}
 			for {
 				question, err := server.ReadMsg()
-				if err != nil || server.WriteMsg(new(dns.Msg).SetRcode(question, dns.RcodeNameError)) != nil {
+				if err != nil || server.WriteMsg(answer(question)) != nil {
 					return
 				}
 			}
