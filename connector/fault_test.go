@@ -77,39 +77,47 @@ var openAICalls = []faultCall{
 }
 
 func TestEveryFaultOnEveryCallIsSaidInTheWordsOfWhoeverCalled(t *testing.T) {
-	before, used := goleak.IgnoreCurrent(), heap()
-	t.Cleanup(func() { goleak.VerifyNone(t, before) })
-	resolver := net.DefaultResolver
-	net.DefaultResolver = fault.NoNames()
-	t.Cleanup(func() { net.DefaultResolver = resolver })
-
 	var cases atomic.Int64
-	t.Run("matrix", func(t *testing.T) {
-		for _, f := range fault.All() {
-			t.Run(f.Name, func(t *testing.T) {
-				t.Parallel()
-				b := breakSoke(t, f)
-				var all sync.WaitGroup
-				try := func(c faultCall, name platform.Name) {
-					all.Go(func() { b.try(t, c, name); cases.Add(1) })
-				}
-				for _, c := range openAICalls {
-					try(c, "openai")
-				}
-				for _, p := range platforms() {
-					for _, c := range platformCalls {
-						c.path = "/v1/" + string(p.Name()) + c.path
-						try(c, p.Name())
-					}
-				}
-				all.Wait()
-			})
+	onEveryFault(t, func(t *testing.T, f fault.Fault) {
+		b := breakSoke(t, f)
+		var all sync.WaitGroup
+		try := func(c faultCall, name platform.Name) {
+			all.Go(func() { b.try(t, c, name); cases.Add(1) })
 		}
+		for _, c := range openAICalls {
+			try(c, "openai")
+		}
+		for _, p := range platforms() {
+			for _, c := range platformCalls {
+				c.path = "/v1/" + string(p.Name()) + c.path
+				try(c, p.Name())
+			}
+		}
+		all.Wait()
 	})
 	t.Logf("%d faults, %d cases", len(fault.All()), cases.Load())
 	if want := int64(len(fault.All()) * (3*len(platformCalls) + len(openAICalls))); cases.Load() != want {
 		t.Errorf("%d cases, want %d", cases.Load(), want)
 	}
+}
+
+// onEveryFault tries every fault, all at a time, where no name resolves. Afterwards neither goroutines
+// nor memory may be left.
+func onEveryFault(t *testing.T, try func(*testing.T, fault.Fault)) {
+	t.Helper()
+	before, used := goleak.IgnoreCurrent(), heap()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
+	resolver := net.DefaultResolver
+	net.DefaultResolver = fault.NoNames()
+	t.Cleanup(func() { net.DefaultResolver = resolver })
+	t.Run("matrix", func(t *testing.T) {
+		for _, f := range fault.All() {
+			t.Run(f.Name, func(t *testing.T) {
+				t.Parallel()
+				try(t, f)
+			})
+		}
+	})
 	heapIsFreed(t, used)
 }
 

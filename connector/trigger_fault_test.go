@@ -2,14 +2,11 @@ package connector_test
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/usesoke/soke-connector/connector/platform"
 	"github.com/usesoke/soke-connector/connector/sandbox/fault"
@@ -17,31 +14,19 @@ import (
 )
 
 func TestEveryFaultOnTheFirstCallsOfATriggerIsSaidNativelyAndLeavesNothingHalfDone(t *testing.T) {
-	before, used := goleak.IgnoreCurrent(), heap()
-	t.Cleanup(func() { goleak.VerifyNone(t, before) })
-	resolver := net.DefaultResolver
-	net.DefaultResolver = fault.NoNames()
-	t.Cleanup(func() { net.DefaultResolver = resolver })
-
 	var cases atomic.Int64
-	t.Run("matrix", func(t *testing.T) {
-		for _, f := range fault.All() {
-			t.Run(f.Name, func(t *testing.T) {
-				t.Parallel()
-				b := breakTriggers(t, f)
-				documentOf(t, b.service)
-				var all sync.WaitGroup
-				for _, p := range platforms() {
-					all.Go(func() { b.subscribes(p.Name()); cases.Add(1) })
-					all.Go(func() { b.polls(p.Name()); cases.Add(1) })
-				}
-				all.Wait()
-				b.recovers()
-			})
+	onEveryFault(t, func(t *testing.T, f fault.Fault) {
+		b := breakTriggers(t, f)
+		documentOf(t, b.service)
+		var all sync.WaitGroup
+		for _, p := range platforms() {
+			all.Go(func() { b.subscribes(p.Name()); cases.Add(1) })
+			all.Go(func() { b.polls(p.Name()); cases.Add(1) })
 		}
+		all.Wait()
+		b.recovers()
 	})
 	t.Logf("%d faults, %d cases", len(fault.All()), cases.Load())
-	heapIsFreed(t, used)
 }
 
 // brokenTriggers is a connector with watches before a Soke that one fault keeps it from.
