@@ -5,13 +5,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/usesoke/soke-connector/connector"
-	"github.com/usesoke/soke-connector/connector/sandbox"
 	"github.com/usesoke/soke-connector/connector/sqlite"
 	"github.com/usesoke/soke-connector/triggers/delivery"
 )
@@ -24,10 +22,10 @@ type fullDisk struct {
 	settled                      chan time.Time
 }
 
-func withFullDisk(d *fullDisk) func(*callbackSetup) {
+func withFullDisk(d *fullDisk) option {
 	d.kept, d.settled = make(chan []byte, 10), make(chan time.Time, 10)
-	return func(s *callbackSetup) {
-		s.store = func(db *sqlite.DB) connector.CallbackStore {
+	return func(s *setup) {
+		s.callbacks = func(db *sqlite.DB) connector.CallbackStore {
 			d.DB = db
 			return d
 		}
@@ -62,12 +60,11 @@ func (d *fullDisk) SettleCallback(ctx context.Context, id string, s delivery.Sta
 }
 
 func TestACallbackIsPaidAndPostedOnceThoughTheDiskIsFullForAWhile(t *testing.T) {
-	box := sandbox.New(sandbox.Options{})
 	d := &fullDisk{}
 	d.starts.Store(2)
 	d.answers.Store(1)
 	d.settlements.Store(2)
-	c := startCallbacks(t, box, filepath.Join(t.TempDir(), "c.db"), withFullDisk(d))
+	c := start(t, withFullDisk(d))
 	url, got := answers(t)
 	if a := c.post("/v1/zapier/actions/chat-completion", question, "X-Callback-Url", url); a.status != http.StatusAccepted {
 		t.Fatalf("%d %s", a.status, a.body)
@@ -78,15 +75,15 @@ func TestACallbackIsPaidAndPostedOnceThoughTheDiskIsFullForAWhile(t *testing.T) 
 	if body := <-got; body["status"] != "success" {
 		t.Errorf("posted was %v", body)
 	}
-	if len(got) != 0 || box.CallCount("chat/completions") != 1 {
-		t.Errorf("%d more posts and %d calls to Soke", len(got), box.CallCount("chat/completions"))
+	if len(got) != 0 || c.sandbox.CallCount("chat/completions") != 1 {
+		t.Errorf("%d more posts and %d calls to Soke", len(got), c.sandbox.CallCount("chat/completions"))
 	}
 }
 
 func TestAPaidAnswerThatWasNotTakenIsKeptAsSoonAsThereIsRoom(t *testing.T) {
 	d := &fullDisk{}
 	d.answers.Store(3)
-	c := startCallbacks(t, sandbox.New(sandbox.Options{}), filepath.Join(t.TempDir(), "c.db"), withFullDisk(d))
+	c := start(t, withFullDisk(d))
 	url, got := answers(t, http.StatusInternalServerError)
 	if a := c.post("/v1/zapier/actions/chat-completion", question, "X-Callback-Url", url); a.status != http.StatusAccepted {
 		t.Fatalf("%d %s", a.status, a.body)

@@ -3,7 +3,6 @@ package connector_test
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -11,94 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/usesoke/soke-connector/actions"
 	"github.com/usesoke/soke-connector/connector"
-	"github.com/usesoke/soke-connector/connector/platform"
-	"github.com/usesoke/soke-connector/connector/sandbox"
 	"github.com/usesoke/soke-connector/connector/soke"
 	"github.com/usesoke/soke-connector/connector/sqlite"
-	"github.com/usesoke/soke-connector/triggers/delivery"
 )
-
-// callbacks is a connector that takes callbacks, on a database that outlives it.
-type callbacks struct {
-	*service
-	stop func()
-}
-
-// callbackSetup is what a test may change of such a connector.
-type callbackSetup struct {
-	targets delivery.GuardOptions
-	store   func(*sqlite.DB) connector.CallbackStore
-}
-
-// startCallbacks starts a connector on a database, that posts to loopback unless an option says
-// otherwise. Its engine works in real time.
-func startCallbacks(t *testing.T, box http.Handler, database string, options ...func(*callbackSetup)) *callbacks {
-	t.Helper()
-	set := callbackSetup{
-		targets: delivery.GuardOptions{AllowLoopback: true, AllowPlainHTTP: true},
-		store:   func(db *sqlite.DB) connector.CallbackStore { return db },
-	}
-	for _, o := range options {
-		o(&set)
-	}
-	upstream := httptest.NewServer(box)
-	s := &service{t: t, logs: &lockedBuffer{}, database: database}
-	logger := slog.New(slog.NewJSONHandler(s.logs, nil))
-	db, err := sqlite.Open(context.Background(), sqlite.Options{Path: database, Logger: logger})
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := soke.New(soke.Options{BaseURL: upstream.URL, Timeout: 5 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	guard, err := delivery.NewGuard(set.targets)
-	if err != nil {
-		t.Fatal(err)
-	}
-	post := guard.Client(5 * time.Second)
-	s.db = db
-	s.server, err = connector.New(connector.Config{
-		Soke: client, Catalogue: platform.Catalogue{Actions: actions.All()}, Platforms: platforms(),
-		Callbacks: &connector.Callbacks{Store: set.store(db), Targets: guard, Client: post, UserAgent: "soke-connector/test"},
-		Answers:   db, Ready: db.Writable, Metrics: connector.NewMetrics(), Logger: logger, Version: "test",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	front := httptest.NewServer(s.server)
-	s.url, s.client = front.URL, front.Client()
-	ctx, cancel := context.WithCancel(context.Background())
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		_ = s.server.Run(ctx)
-	}()
-	c := &callbacks{service: s}
-	stopped := false
-	c.stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
-		front.Close()
-		cancel()
-		<-over
-		if err := s.server.Drain(context.Background()); err != nil {
-			t.Errorf("draining: %v", err)
-		}
-		client.Close()
-		post.CloseIdleConnections()
-		upstream.Close()
-		if err := db.Close(); err != nil {
-			t.Errorf("closing: %v", err)
-		}
-	}
-	t.Cleanup(c.stop)
-	return c
-}
 
 // answers is a receiver of callbacks.
 func answers(t *testing.T, statuses ...int) (url string, got <-chan map[string]any) {
@@ -121,8 +36,7 @@ func answers(t *testing.T, statuses ...int) (url string, got <-chan map[string]a
 const question = `{"prompt":"Three titles"}`
 
 func TestASlowActionIsAcceptedAtOnceAndItsAnswerPosted(t *testing.T) {
-	box := sandbox.New(sandbox.Options{})
-	c := startCallbacks(t, box, filepath.Join(t.TempDir(), "c.db"))
+	c := start(t, withCallbacks)
 	url, got := answers(t)
 	a := c.post("/v1/zapier/actions/chat-completion", question, "X-Callback-Url", url)
 	if a.status != http.StatusAccepted || a.object(t)["status"] != "accepted" {
@@ -133,13 +47,13 @@ func TestASlowActionIsAcceptedAtOnceAndItsAnswerPosted(t *testing.T) {
 	if body["status"] != "success" || result["content"] == "" || result["content"] == nil {
 		t.Errorf("posted %v", body)
 	}
-	if box.CallCount("chat/completions") != 1 {
-		t.Errorf("%d calls", box.CallCount("chat/completions"))
+	if c.sandbox.CallCount("chat/completions") != 1 {
+		t.Errorf("%d calls", c.sandbox.CallCount("chat/completions"))
 	}
 }
 
 func TestAFailureIsPostedInThePlatformsShape(t *testing.T) {
-	c := startCallbacks(t, sandbox.New(sandbox.Options{}), filepath.Join(t.TempDir(), "c.db"))
+	c := start(t, withCallbacks)
 	for key, want := range map[string][2]string{
 		"expired": {"SUBSCRIPTION_REQUIRED", "Error"}, "revoked": {"UNAUTHORIZED", "ExpiredAuthError"}, "nocredits": {"INSUFFICIENT_CREDITS", "Error"},
 	} {
@@ -154,7 +68,7 @@ func TestAFailureIsPostedInThePlatformsShape(t *testing.T) {
 }
 
 func TestBadInputAndBadTargetsAreRefusedAtOnce(t *testing.T) {
-	c := startCallbacks(t, sandbox.New(sandbox.Options{}), filepath.Join(t.TempDir(), "c.db"))
+	c := start(t, withCallbacks)
 	url, _ := answers(t)
 	for _, bad := range []struct{ body, target, field string }{
 		{`{}`, url, "prompt"},
@@ -171,8 +85,7 @@ func TestBadInputAndBadTargetsAreRefusedAtOnce(t *testing.T) {
 }
 
 func TestARepeatedCallbackUnderOneIdempotencyKeyIsPaidOnce(t *testing.T) {
-	box := sandbox.New(sandbox.Options{})
-	c := startCallbacks(t, box, filepath.Join(t.TempDir(), "c.db"))
+	c := start(t, withCallbacks)
 	url, got := answers(t)
 	for range 3 {
 		c.post("/v1/zapier/actions/chat-completion", question, "X-Callback-Url", url, "Idempotency-Key", "one")
@@ -182,8 +95,8 @@ func TestARepeatedCallbackUnderOneIdempotencyKeyIsPaidOnce(t *testing.T) {
 			t.Errorf("posted %v", body)
 		}
 	}
-	if box.Charged(activeKey) != 5 {
-		t.Errorf("%d credits for one answer", box.Charged(activeKey))
+	if c.sandbox.Charged(activeKey) != 5 {
+		t.Errorf("%d credits for one answer", c.sandbox.Charged(activeKey))
 	}
 }
 
@@ -230,8 +143,7 @@ func TestAfterARestartWhatWasNotSentIsSentAndWhatWasUnderWayIsNotPaidTwice(t *te
 		}
 	}
 
-	box := sandbox.New(sandbox.Options{})
-	startCallbacks(t, box, database)
+	c := start(t, withCallbacks, withDatabase(database))
 	outcomes := map[string]int{}
 	for range 3 {
 		body := <-got
@@ -242,8 +154,8 @@ func TestAfterARestartWhatWasNotSentIsSentAndWhatWasUnderWayIsNotPaidTwice(t *te
 	if outcomes["success"] != 2 || outcomes["failedUPSTREAM_TIMEOUT"] != 1 {
 		t.Errorf("%v", outcomes)
 	}
-	if box.CallCount("chat/completions") != 1 {
-		t.Errorf("%d calls after the restart, one was not sent before", box.CallCount("chat/completions"))
+	if c.sandbox.CallCount("chat/completions") != 1 {
+		t.Errorf("%d calls after the restart, one was not sent before", c.sandbox.CallCount("chat/completions"))
 	}
 }
 

@@ -2,8 +2,10 @@ package connector_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -26,6 +28,8 @@ import (
 	"github.com/usesoke/soke-connector/connector/sandbox"
 	"github.com/usesoke/soke-connector/connector/soke"
 	"github.com/usesoke/soke-connector/connector/sqlite"
+	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -50,73 +54,122 @@ type service struct {
 	db       *sqlite.DB
 	server   *connector.Server
 	client   *http.Client
+	stop     func() // once
 }
 
 type option func(*setup)
 
+// setup is what a test may want otherwise.
 type setup struct {
-	upstream http.Handler
+	upstream func(sandbox http.Handler) http.Handler
 	address  string // in place of the upstream's own
-	patience time.Duration
-	timeout  time.Duration
-	now      func() time.Time
-	actions  []actions.Action
+	database string
+	timeout  time.Duration // of Soke
+	patience time.Duration // with bodies
 	requests int
 	proxies  []netip.Prefix
+	guard    delivery.GuardOptions // of webhooks and callbacks
 	answers  func(*sqlite.DB) connector.AnswerStore
+	// callbacks keeps callbacks; nil refuses them. Their engine works in real time.
+	callbacks func(*sqlite.DB) connector.CallbackStore
+	// watching gets the engines of triggers; nil has no triggers. engine is how its outbox works.
+	watching *watching
+	engine   delivery.EngineOptions
 }
 
-func withUpstream(h http.Handler) option { return func(s *setup) { s.upstream = h } }
-func withTimeout(d time.Duration) option { return func(s *setup) { s.timeout = d } }
+func withUpstream(h http.Handler) option {
+	return func(s *setup) { s.upstream = func(http.Handler) http.Handler { return h } }
+}
 
 func withAddress(url string) option          { return func(s *setup) { s.address = url } }
+func withDatabase(path string) option        { return func(s *setup) { s.database = path } }
+func withTimeout(d time.Duration) option     { return func(s *setup) { s.timeout = d } }
 func withBodyTimeout(d time.Duration) option { return func(s *setup) { s.patience = d } }
 
+func withCallbacks(s *setup) {
+	s.callbacks = func(db *sqlite.DB) connector.CallbackStore { return db }
+}
+
+// start starts a connector that runs actions, and what else the options say. Webhooks and callbacks
+// may go to loopback.
 func start(t testing.TB, options ...option) *service {
 	t.Helper()
-	box := sandbox.New(sandbox.Options{})
-	set := setup{upstream: box, timeout: 10 * time.Second, now: time.Now, actions: actions.All(), answers: func(db *sqlite.DB) connector.AnswerStore { return db }}
+	set := setup{
+		upstream: func(sandbox http.Handler) http.Handler { return sandbox }, timeout: 10 * time.Second,
+		database: filepath.Join(t.TempDir(), "connector.db"),
+		guard:    delivery.GuardOptions{AllowLoopback: true, AllowPlainHTTP: true},
+		answers:  func(db *sqlite.DB) connector.AnswerStore { return db },
+	}
 	for _, o := range options {
 		o(&set)
 	}
-	upstream := httptest.NewServer(set.upstream)
-	t.Cleanup(upstream.Close)
-	if set.address == "" {
-		set.address = upstream.URL
+	clock := time.Now
+	if set.watching != nil {
+		clock = set.watching.clock
 	}
-
-	s := &service{t: t, sandbox: box, logs: &lockedBuffer{}, database: filepath.Join(t.TempDir(), "connector.db")}
+	s := &service{t: t, sandbox: sandbox.New(sandbox.Options{Now: clock}), logs: &lockedBuffer{}, database: set.database}
+	upstream := httptest.NewServer(set.upstream(s.sandbox))
 	logger := slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	db, err := sqlite.Open(context.Background(), sqlite.Options{Path: s.database, Logger: logger, Now: set.now})
+	db, err := sqlite.Open(context.Background(), sqlite.Options{Path: s.database, Logger: logger, Now: clock})
 	if err != nil {
 		t.Fatalf("opening the database: %v", err)
 	}
 	s.db = db
 	metrics := connector.NewMetrics()
-	client, err := soke.New(soke.Options{BaseURL: set.address, Timeout: set.timeout, UserAgent: "test", Observe: metrics.ObserveSoke})
+	client, err := soke.New(soke.Options{
+		BaseURL: cmp.Or(set.address, upstream.URL), Timeout: set.timeout, UserAgent: "test", Observe: metrics.ObserveSoke, Now: clock,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.server, err = connector.New(connector.Config{
-		Soke: client, Catalogue: platform.Catalogue{Actions: set.actions}, Platforms: platforms(),
-		Answers: set.answers(db), Ready: db.Writable, Metrics: metrics, Logger: logger, Version: "test", Now: set.now, CallTimeout: set.timeout,
+	guard, err := delivery.NewGuard(set.guard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	post := guard.Client(5 * time.Second)
+	config := connector.Config{
+		Soke: client, Catalogue: platform.Catalogue{Actions: actions.All()}, Platforms: platforms(),
+		Answers: set.answers(db), Ready: db.Writable, Metrics: metrics, Logger: logger, Version: "test", Now: clock, CallTimeout: set.timeout,
 		BodyTimeout: set.patience, MaxRequests: set.requests, Proxies: set.proxies,
-	})
+	}
+	if set.callbacks != nil {
+		config.Callbacks = &connector.Callbacks{Store: set.callbacks(db), Targets: guard, Client: post, UserAgent: "soke-connector/test"}
+	}
+	if set.watching != nil {
+		set.watching.service = s
+		config.Catalogue.Triggers = triggers.All()
+		config.Watching = set.watching.build(set.engine, client, guard, metrics, logger)
+	}
+	s.server, err = connector.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	front := httptest.NewServer(s.server)
 	s.url, s.admin, s.client = front.URL, s.server.AdminHandler(), front.Client()
-	t.Cleanup(func() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var background sync.WaitGroup
+	background.Go(func() { _ = s.server.Run(ctx) })
+	s.stop = sync.OnceFunc(func() {
 		front.Close()
-		if err := s.server.Drain(context.Background()); err != nil {
-			t.Errorf("draining: %v", err)
+		cancel()
+		background.Wait()
+		drains := []func(context.Context) error{s.server.Drain}
+		if w := set.watching; w != nil {
+			drains = []func(context.Context) error{w.scheduler.Drain, w.outbox.Drain, s.server.Drain}
+		}
+		for _, drain := range drains {
+			if err := drain(context.Background()); err != nil && !errors.Is(err, sqlite.ErrClosed) {
+				t.Errorf("draining: %v", err)
+			}
 		}
 		client.Close()
+		post.CloseIdleConnections()
+		upstream.Close()
 		if err := db.Close(); err != nil {
 			t.Errorf("closing the database: %v", err)
 		}
 	})
+	t.Cleanup(s.stop)
 	return s
 }
 

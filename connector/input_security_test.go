@@ -23,10 +23,6 @@ func (u *anySoke) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"success":true,"stranger":1,"data":{"keywords":[{"keyword":"x","competitionScore":0.5,"trendDirection":"stable"}],"stranger":1,"__proto__":{"a":1}},"meta":{"request_id":"soke-1","stranger":1}}`)
 }
 
-func overAnySoke(u *anySoke) func(*watchingSetup) {
-	return func(set *watchingSetup) { set.upstream = func(http.Handler) http.Handler { return u } }
-}
-
 // concrete is an address of a documented path.
 func concrete(path string) string {
 	return strings.NewReplacer("{id}", "sub_x", "{path}", "jobs/x", "{", "", "}", "").Replace(path)
@@ -34,7 +30,7 @@ func concrete(path string) string {
 
 func TestNothingButWhatIsPublicIsAnsweredWithoutACredential(t *testing.T) {
 	u := &anySoke{}
-	w := startWatching(t, overAnySoke(u))
+	w := startWatching(t, withUpstream(u))
 	public := map[string]bool{"GET /healthz": true, "GET /readyz": true, "GET /openapi.json": true}
 	for _, p := range platforms() {
 		public["GET /v1/"+string(p.Name())+"/catalog"] = true
@@ -124,7 +120,7 @@ var forms = map[string]string{
 
 func TestAFieldThatNoFormHasIsRefusedByItsNameAndChangesNothing(t *testing.T) {
 	u := &anySoke{}
-	w := startWatching(t, overAnySoke(u))
+	w := startWatching(t, withUpstream(u))
 	for path, form := range forms {
 		for _, field := range []string{
 			"id", "watchId", "feedId", "accountId", "key", "apiKey", "X-Soke-Key", "state", "reason", "credits", "creditsPerRun", "isAdmin", "role", "unsubscribeToken",
@@ -166,7 +162,7 @@ func TestAFieldThatNoFormHasIsRefusedByItsNameAndChangesNothing(t *testing.T) {
 }
 
 func TestAnAnswerHasTheFieldsOfItsSchemaAndNoOther(t *testing.T) {
-	w := startWatching(t, overAnySoke(&anySoke{}))
+	w := startWatching(t, withUpstream(&anySoke{}))
 	in := receive(t)
 	const head = "id type occurredAt watchId runId baseline topic region "
 	event := head + "keyword competitionScore trendDirection previousCompetitionScore previousTrendDirection rank details"

@@ -15,7 +15,7 @@ func messages(n int) string {
 }
 
 func TestEveryBoundOfAnInputHoldsAtItsEdge(t *testing.T) {
-	w := startWatching(t, overAnySoke(&anySoke{}))
+	w := startWatching(t, withUpstream(&anySoke{}))
 	const research, chat, poll = "/v1/zapier/actions/research-keywords", "/v1/n8n/actions/chat-completion", "/v1/make/triggers/new-keyword/poll"
 	text := func(field string) func(int) string {
 		return func(n int) string { return fmt.Sprintf(`{%q:%q}`, field, strings.Repeat("é", n)) }
@@ -77,7 +77,7 @@ func TestEveryBoundOfAnInputHoldsAtItsEdge(t *testing.T) {
 
 func TestABodyMayHaveOneMiBAndNotAByteMore(t *testing.T) {
 	u := &anySoke{}
-	w := startWatching(t, overAnySoke(u))
+	w := startWatching(t, withUpstream(u))
 	paths := map[string]string{
 		"/v1/make/soke/content/score":       "{}",
 		"/openai/v1/chat/completions":       `{"messages":[{"role":"user","content":"x"}]}`,
@@ -117,7 +117,7 @@ func TestABodyMayHaveOneMiBAndNotAByteMore(t *testing.T) {
 
 func TestABodyMadeToCostMuchIsRefusedBeforeSokeIsAsked(t *testing.T) {
 	u := &anySoke{}
-	w := startWatching(t, overAnySoke(u))
+	w := startWatching(t, withUpstream(u))
 	nested := func(open, within, closed string, n int) string {
 		return strings.Repeat(open, n) + within + strings.Repeat(closed, n)
 	}
@@ -175,7 +175,7 @@ func many(n int) string {
 
 func TestNoSpellingOfAScheduleRunsMoreOftenThanTheOperatorAllows(t *testing.T) {
 	u := &anySoke{}
-	w := startWatching(t, overAnySoke(u)) // 15 minutes
+	w := startWatching(t, withUpstream(u)) // 15 minutes
 	for _, schedule := range []string{
 		"@every 1s", "@every 14m59s", "@every 14m59.999s", "@every 0h1m", "@every 1ns", "@every 0s", "@every -1h", "@every 1us", "@every 899s",
 		"* * * * *", "*/1 * * * *", "0/1 * * * *", "0-59 * * * *", "0-59/1 * * * *", "*/14 * * * *", "*/14 9 * * *", "0,14 * * * *", "59,0 * * * *", "0,59 * * * *",

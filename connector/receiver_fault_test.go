@@ -86,7 +86,7 @@ func startFire(t *testing.T) *fire {
 	t.Helper()
 	f := &fire{t: t, addresses: &addresses{known: map[string]string{}}, bait: receive(t)}
 	shown, pool := certificates(t)
-	f.watching = startWatching(t, func(s *watchingSetup) {
+	f.watching = startWatching(t, func(s *setup) {
 		s.guard.RootCAs, s.guard.Resolver = pool, f.addresses.resolver()
 		s.engine.Workers = 1024 // what takes fifteen seconds is to take them side by side
 		s.engine.Observe = func(string, delivery.Outcome, time.Duration) { f.attempts.Add(1) }

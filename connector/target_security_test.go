@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/usesoke/soke-connector/connector/sandbox"
 	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
@@ -34,7 +32,7 @@ var spellings = []string{
 }
 
 func TestNoSpellingOfAnInnerAddressBecomesASubscription(t *testing.T) {
-	w := startWatching(t, func(set *watchingSetup) { set.guard = delivery.GuardOptions{} })
+	w := startWatching(t, func(set *setup) { set.guard = delivery.GuardOptions{} })
 	in, port := silent(t)
 	for _, p := range platforms() {
 		for _, test := range []bool{false, true} {
@@ -56,9 +54,7 @@ func TestNoSpellingOfAnInnerAddressBecomesASubscription(t *testing.T) {
 }
 
 func TestOnlyZapiersOwnHostTakesCallbacksUnlessTheOperatorSaysSo(t *testing.T) {
-	box := sandbox.New(sandbox.Options{})
-	strict := func(s *callbackSetup) { s.targets = delivery.GuardOptions{} }
-	c := startCallbacks(t, box, filepath.Join(t.TempDir(), "c.db"), strict)
+	c := start(t, withCallbacks, func(set *setup) { set.guard = delivery.GuardOptions{} })
 	in, port := silent(t)
 	targets := []string{
 		"https://zapier.com@127.0.0.1:PORT/", "https://hooks.zapier.com.evil.example/", "https://evilzapier.com/", "https://zapier.com.:PORT/", "http://hooks.zapier.com/", "https://zapier.com:22/",
@@ -76,7 +72,7 @@ func TestOnlyZapiersOwnHostTakesCallbacksUnlessTheOperatorSaysSo(t *testing.T) {
 	}
 	c.stop()
 	in.unreached(t)
-	if n := box.CallCount("chat/completions"); n != 0 {
+	if n := c.sandbox.CallCount("chat/completions"); n != 0 {
 		t.Errorf("%d chats were paid for", n)
 	}
 }

@@ -41,7 +41,7 @@ type brokenTriggers struct {
 func breakTriggers(t *testing.T, f fault.Fault) *brokenTriggers {
 	t.Helper()
 	b := &brokenTriggers{t: t, fault: f}
-	b.watching = startWatching(t, func(s *watchingSetup) {
+	b.watching = startWatching(t, func(s *setup) {
 		s.upstream = func(sandbox http.Handler) http.Handler {
 			b.proxy = fault.New(sandbox, func(r *http.Request) (fault.Fault, bool) {
 				if b.well.Load() {

@@ -66,9 +66,8 @@ func (u *hostileSoke) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"success":true,"data":{"keywords":[%s]},"meta":{"request_id":%s}}`, strings.Join(keywords, ","), id)
 }
 
-func overHostileSoke(set *watchingSetup) {
-	u := &hostileSoke{requestID: "a\r\nX-Evil: 1\x1b[31m", limit: "9\x80evil"}
-	set.upstream = func(http.Handler) http.Handler { return u }
+func overHostileSoke() option {
+	return withUpstream(&hostileSoke{requestID: "a\r\nX-Evil: 1\x1b[31m", limit: "9\x80evil"})
 }
 
 // records holds a log to one JSON object a line, and returns the lines.
@@ -99,7 +98,7 @@ func clean(t *testing.T, what string, body []byte) {
 var eventID = regexp.MustCompile(`^evt_[0-9a-z]{20,60}$`)
 
 func TestHostileKeywordsGoOutUnchangedAndHarmNothingOnTheWay(t *testing.T) {
-	w := startWatching(t, overHostileSoke)
+	w := startWatching(t, overHostileSoke())
 	in := receive(t)
 	made := w.subscribe("n8n", "new-keyword", espresso, in.URL)
 	w.pass(0)

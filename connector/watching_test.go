@@ -3,14 +3,12 @@ package connector_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -19,12 +17,10 @@ import (
 
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"github.com/usesoke/soke-connector/actions"
 	"github.com/usesoke/soke-connector/connector"
 	"github.com/usesoke/soke-connector/connector/platform"
 	"github.com/usesoke/soke-connector/connector/sandbox"
 	"github.com/usesoke/soke-connector/connector/soke"
-	"github.com/usesoke/soke-connector/connector/sqlite"
 	"github.com/usesoke/soke-connector/triggers"
 	"github.com/usesoke/soke-connector/triggers/delivery"
 	"github.com/usesoke/soke-connector/triggers/scheduler"
@@ -70,86 +66,32 @@ func (w *watching) pass(d time.Duration) {
 	}
 }
 
-// watchingSetup is what a test may want otherwise.
-type watchingSetup struct {
-	guard    delivery.GuardOptions
-	engine   delivery.EngineOptions
-	upstream func(sandbox http.Handler) http.Handler
-	address  string // in place of the upstream's own
-	timeout  time.Duration
+// startWatching starts a connector with triggers.
+func startWatching(t *testing.T, options ...option) *watching {
+	t.Helper()
+	w := &watching{now: time.Now().Truncate(time.Second).UTC()}
+	start(t, append([]option{func(s *setup) { s.watching = w }}, options...)...)
+	return w
 }
 
-func startWatching(t *testing.T, options ...func(*watchingSetup)) *watching {
-	t.Helper()
-	set := watchingSetup{
-		guard:    delivery.GuardOptions{AllowLoopback: true, AllowPlainHTTP: true},
-		upstream: func(sandbox http.Handler) http.Handler { return sandbox }, timeout: 5 * time.Second,
+// build makes the engines of a service.
+func (w *watching) build(outbox delivery.EngineOptions, client *soke.Client, guard *delivery.Guard, metrics *connector.Metrics, logger *slog.Logger) *connector.Watching {
+	w.t.Helper()
+	outbox.Store, outbox.Guard, outbox.Receivers, outbox.Logger = w.db, guard, platform.Receivers(platforms()), logger
+	outbox.UserAgent, outbox.Now = "soke-connector/test", w.clock
+	if outbox.Observe == nil {
+		outbox.Observe = metrics.ObserveDelivery
 	}
-	for _, o := range options {
-		o(&set)
+	var err error
+	if w.outbox, err = delivery.NewEngine(outbox); err != nil {
+		w.t.Fatal(err)
 	}
-	w := &watching{now: time.Now().Truncate(time.Second).UTC()}
-	box := sandbox.New(sandbox.Options{Now: w.clock})
-	upstream := httptest.NewServer(set.upstream(box))
-	if set.address == "" {
-		set.address = upstream.URL
+	if w.scheduler, err = scheduler.New(scheduler.Options{
+		Store: w.db, Soke: client, Triggers: triggers.All(), Logger: logger, Now: w.clock, Observe: metrics.ObserveRun,
+	}); err != nil {
+		w.t.Fatal(err)
 	}
-	w.service = &service{t: t, sandbox: box, logs: &lockedBuffer{}, database: filepath.Join(t.TempDir(), "connector.db")}
-	logger := slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	db, err := sqlite.Open(context.Background(), sqlite.Options{Path: w.database, Logger: logger, Now: w.clock})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.db = db
-	metrics := connector.NewMetrics()
-	client, err := soke.New(soke.Options{BaseURL: set.address, Now: w.clock, Timeout: set.timeout})
-	if err != nil {
-		t.Fatal(err)
-	}
-	guard, err := delivery.NewGuard(set.guard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	engine := set.engine
-	engine.Store, engine.Guard, engine.Receivers, engine.Logger = db, guard, platform.Receivers(platforms()), logger
-	engine.UserAgent, engine.Now = "soke-connector/test", w.clock
-	if engine.Observe == nil {
-		engine.Observe = metrics.ObserveDelivery
-	}
-	w.outbox, err = delivery.NewEngine(engine)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.scheduler, err = scheduler.New(scheduler.Options{
-		Store: db, Soke: client, Triggers: triggers.All(), Logger: logger, Now: w.clock, Observe: metrics.ObserveRun,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.server, err = connector.New(connector.Config{
-		Soke: client, Catalogue: platform.Catalogue{Actions: actions.All(), Triggers: triggers.All()}, Platforms: platforms(),
-		Watching: &connector.Watching{Store: db, Runner: w.scheduler, Outbox: w.outbox, Targets: guard, MinInterval: 15 * time.Minute},
-		Answers:  db, Ready: db.Writable, Metrics: metrics, Logger: logger, Version: "test", Now: w.clock,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	front := httptest.NewServer(w.server)
-	w.url, w.admin, w.client = front.URL, w.server.AdminHandler(), front.Client()
-	t.Cleanup(func() {
-		front.Close()
-		for _, drain := range []func(context.Context) error{w.scheduler.Drain, w.outbox.Drain, w.server.Drain} {
-			if err := drain(context.Background()); err != nil && !errors.Is(err, sqlite.ErrClosed) {
-				t.Errorf("draining: %v", err)
-			}
-		}
-		client.Close()
-		upstream.Close()
-		if err := db.Close(); err != nil {
-			t.Errorf("closing: %v", err)
-		}
-	})
-	return w
+	return &connector.Watching{Store: w.db, Runner: w.scheduler, Outbox: w.outbox, Targets: guard, MinInterval: 15 * time.Minute}
 }
 
 func (w *watching) calls() int { return w.sandbox.CallCount("research/keywords") }
