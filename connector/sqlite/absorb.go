@@ -88,5 +88,8 @@ func twins(ctx context.Context, tx *sql.Tx, id, other string) ([]twin, error) {
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(scan func(...any) error) (p twin, err error) { return p, scan(&p.kept, &p.gone) })
+	return collect(rows, func(scan func(...any) error) (p twin, err error) {
+		err = scan(&p.kept, &p.gone)
+		return p, err
+	})
 }

@@ -79,7 +79,7 @@ func (db *DB) dueWatches(ctx context.Context, tx *sql.Tx, now time.Time, limit, 
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(scan func(...any) error) (id string, err error) { return id, scan(&id) })
+	return collect(rows, scanID)
 }
 
 // claim marks a watch as its caller's until the lease is over.

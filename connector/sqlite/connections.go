@@ -178,3 +178,9 @@ func collect[T any](rows *sql.Rows, read func(scan func(...any) error) (T, error
 	}
 	return all, rows.Err()
 }
+
+// scanID reads a row of one id.
+func scanID(scan func(...any) error) (id string, err error) {
+	err = scan(&id)
+	return id, err
+}

@@ -263,5 +263,5 @@ func (db *DB) replayable(ctx context.Context, tx *sql.Tx, id string, since time.
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(scan func(...any) error) (id string, err error) { return id, scan(&id) })
+	return collect(rows, scanID)
 }

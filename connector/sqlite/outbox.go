@@ -66,7 +66,7 @@ func (db *DB) subscribers(ctx context.Context, tx *sql.Tx, query, of string) ([]
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(scan func(...any) error) (id string, err error) { return id, scan(&id) })
+	return collect(rows, scanID)
 }
 
 // longestWait is beyond the longest wait for an attempt (delivery.MaxRetryAfter). An attempt that is
@@ -133,7 +133,10 @@ func nextTurns(ctx context.Context, tx *sql.Tx, condition string, at int64, busy
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(scan func(...any) error) (t turn, err error) { return t, scan(&t.id, &t.at) })
+	return collect(rows, func(scan func(...any) error) (t turn, err error) {
+		err = scan(&t.id, &t.at)
+		return t, err
+	})
 }
 
 // head reads the oldest waiting delivery of a subscription, with everything to make an attempt.

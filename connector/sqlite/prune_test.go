@@ -21,7 +21,8 @@ func TestPruningLooksAtNoRowThatItDoesNotDelete(t *testing.T) {
 			}
 			plan, err := collect(rows, func(scan func(...any) error) (detail string, err error) {
 				var a, b, c int
-				return detail, scan(&a, &b, &c, &detail)
+				err = scan(&a, &b, &c, &detail)
+				return detail, err
 			})
 			for _, line := range plan {
 				if strings.HasPrefix(line, "SCAN") && line != bounded[p.name] && !strings.HasPrefix(line, "SCAN (subquery") {

@@ -122,5 +122,6 @@ func object(sample any) (o map[string]any, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return o, json.Unmarshal(b, &o)
+	err = json.Unmarshal(b, &o)
+	return o, err
 }
