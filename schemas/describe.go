@@ -10,8 +10,7 @@ func (p *plan) describe(way direction) []Field {
 			Name: f.name, Label: f.label, Help: f.help, Kind: f.kind,
 			Default: f.defaultValue, Example: f.exampleValue,
 			Required: f.always(way), Advanced: f.advanced, Hidden: f.hidden, Secret: f.secret,
-			Nullable: f.nullable && way == output,
-			Enum:     slices.Clone(f.enum), Min: f.min, Max: f.max,
+			Enum: slices.Clone(f.enum), Min: f.min, Max: f.max,
 			Fields: f.children(way),
 		})
 	}

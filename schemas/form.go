@@ -1,11 +1,7 @@
 package schemas
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
 	"reflect"
-	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
 )
@@ -59,8 +55,6 @@ type Field struct {
 	Advanced, Hidden bool
 	// Secret values are masked by forms and quoted in no error.
 	Secret bool
-	// Nullable outputs may be null.
-	Nullable bool
 	// Enum lists the only values; nil where there are others.
 	Enum []string
 	// Min and Max bound a number itself, a text's length in characters or a list's in items.
@@ -83,38 +77,4 @@ func formOf(t reflect.Type, way direction) (*Form, error) {
 		return nil, err
 	}
 	return p.form, nil
-}
-
-// dialect is the meta-schema that a schema file names; within an answer it would be out of place.
-const dialect = "https://json-schema.org/draft/2020-12/schema"
-
-// readable undoes the HTML escapes of encoding/json; escaped backslashes go first so that what
-// follows one is left alone.
-var readable = strings.NewReplacer(`\\`, `\\`, `\u003c`, `<`, `\u003e`, `>`, `\u0026`, `&`)
-
-// Write writes the schema as Document renders it.
-func (f *Form) Write(w io.Writer) error {
-	text, err := Document(f.Schema)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(text)
-	return err
-}
-
-// Document renders a schema as a file for people: indented, fields in the order of their
-// declaration. The same schema always gives the same bytes.
-func Document(s *jsonschema.Schema) ([]byte, error) {
-	root := *s
-	root.Schema = dialect
-	compact, err := json.Marshal(root)
-	if err != nil {
-		return nil, err
-	}
-	var b bytes.Buffer
-	if err := json.Indent(&b, compact, "", "  "); err != nil {
-		return nil, err
-	}
-	b.WriteByte('\n')
-	return []byte(readable.Replace(b.String())), nil
 }

@@ -51,11 +51,11 @@ func detected(t *testing.T) map[string][]triggers.Fact {
 
 func compiled(t *testing.T, form *schemas.Form) *jsonschema.Schema {
 	t.Helper()
-	var text bytes.Buffer
-	if err := form.Write(&text); err != nil {
+	text, err := json.Marshal(form.Schema)
+	if err != nil {
 		t.Fatal(err)
 	}
-	document, err := jsonschema.UnmarshalJSON(&text)
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
