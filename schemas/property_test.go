@@ -182,6 +182,41 @@ func TestWhatTheSchemaAcceptsDecodeAcceptsToo(t *testing.T) {
 	})
 }
 
+func TestWhatDecodeRefusesTheSchemaRefusesToo(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		derive func() (*schemas.Form, error)
+		decode func(*testing.T, string) error
+		body   string
+	}{
+		{"neither of two of which one must be there", schemas.Input[chat], refusal[chat], `{}`},
+		{"both of two of which one may be there", schemas.Input[chat], refusal[chat], `{"prompt":"a","messages":[{"role":"user","content":"b"}]}`},
+		{"a text that is too long", schemas.Input[drop], refusal[drop], `{"niche":"` + strings.Repeat("a", 101) + `"}`},
+		{"a number beyond its bounds", schemas.Input[drop], refusal[drop], `{"maxResults":51}`},
+		{"an unknown field", schemas.Input[drop], refusal[drop], `{"strange":1}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			document, err := santhosh.UnmarshalJSON(strings.NewReader(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if schemaOf(t, c.derive).Validate(document) == nil {
+				t.Error("the schema takes it")
+			}
+			if c.decode(t, c.body) == nil {
+				t.Error("Decode takes it")
+			}
+		})
+	}
+}
+
+// refusal is what Decode has against a body.
+func refusal[T any](t *testing.T, body string) error {
+	t.Helper()
+	_, err := decode[T](t, body)
+	return err
+}
+
 // agrees holds the schema and Decode to the same verdict.
 func agrees[T any](t *rapid.T, schema *santhosh.Schema, object map[string]any) {
 	body, err := json.Marshal(object)

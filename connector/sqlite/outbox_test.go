@@ -300,3 +300,31 @@ func TestWhateverHappensEveryEventWaitsForEverySubscriptionInOrder(t *testing.T)
 		closeDB(t, db)
 	})
 }
+
+func TestAPausedSubscriptionWithNothingToDeliverTakesNobodysTurn(t *testing.T) {
+	h, db := newHouse(t)
+	paused := h.Queue("a", "https://one.example/1", 1)
+	due, _, err := db.DueDeliveries(h.Context(), h.Clock(), 1, nil, nil)
+	must(t, err)
+	must(t, db.SettleAttempt(h.Context(), triggers.Attempt{
+		Delivery: due[0], At: h.Clock(), State: triggers.Paused, NextAt: h.Clock().Add(time.Hour), Attempts: 1,
+	}))
+	h.Pass(3 * time.Hour)
+	_, err = db.Prune(h.Context(), Retention{Events: time.Hour, Runs: time.Hour, Attempts: time.Hour}, h.Clock(), 100)
+	must(t, err)
+	other := h.Queue("b", "https://two.example/2", 1)
+
+	// The paused one has waited longer, and there is room for one.
+	due, _, err = db.DueDeliveries(h.Context(), h.Clock(), 1, nil, nil)
+	must(t, err)
+	if len(due) != 1 || due[0].ID != other.ID {
+		t.Errorf("%d are due, want the other subscription alone", len(due))
+	}
+
+	h.Research(paused.WatchID, storetest.Words("later")...)
+	due, _, err = db.DueDeliveries(h.Context(), h.Clock(), 1, nil, nil)
+	must(t, err)
+	if len(due) != 1 || due[0].ID != paused.ID {
+		t.Errorf("%d are due, want the paused subscription: it has a delivery again", len(due))
+	}
+}
