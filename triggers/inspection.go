@@ -2,12 +2,8 @@ package triggers
 
 import (
 	"encoding/json"
-	"errors"
 	"time"
 )
-
-// ErrNoWatch says that there is no such watch.
-var ErrNoWatch = errors.New("there is no such watch")
 
 // Inspection is a watch as its operator sees it.
 type Inspection struct {

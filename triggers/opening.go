@@ -2,18 +2,9 @@ package triggers
 
 import (
 	"encoding/json"
-	"errors"
 	"time"
 
 	"github.com/usesoke/soke-connector/connector/soke"
-)
-
-// Errors of stores.
-var (
-	// ErrNoConnection says that a key has no connection.
-	ErrNoConnection = errors.New("no connection has this key")
-	// ErrNoSubscription says that the caller has no such subscription.
-	ErrNoSubscription = errors.New("there is no such subscription")
 )
 
 // Opening asks for a feed. The watch behind it is found, or made and due at once.

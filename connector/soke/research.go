@@ -11,6 +11,28 @@ import (
 	"github.com/tidwall/gjson"
 )
 
+// KeywordsRequest is the body of POST /research/keywords. Zero fields are left out, for Soke's own
+// defaults.
+type KeywordsRequest struct {
+	Topic       string `json:"topic,omitempty"`
+	Platform    string `json:"platform,omitempty"`
+	Niche       string `json:"niche,omitempty"`
+	Region      string `json:"region,omitempty"`
+	MaxResults  int    `json:"maxResults,omitempty"`
+	RecencyDays int    `json:"recencyDays,omitempty"`
+}
+
+// Keywords is the answer to a keyword research. Topic and Platform are empty where Soke did not
+// repeat them.
+type Keywords struct {
+	Topic     string
+	Platform  string
+	Keywords  []Keyword
+	TopVideos []json.RawMessage // nil where Soke sent none
+	RequestID string
+	Limits    Limits
+}
+
 // ResearchKeywords researches keywords: 2 credits. Its errors are those of Do; an answer without an
 // envelope is UPSTREAM_UNAVAILABLE.
 func (s *Session) ResearchKeywords(ctx context.Context, r KeywordsRequest) (*Keywords, error) {
