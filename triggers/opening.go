@@ -90,5 +90,4 @@ type Subscribed struct {
 	Token string
 	// New reports that there was none with this target.
 	New bool
-	Due bool
 }

@@ -31,13 +31,13 @@ func (s *Session) attempt(ctx context.Context, token Token, call Call) (answer *
 
 // observed tells of an attempt, and remembers what Soke said along with its failure.
 func (s *Session) observed(call Call, attempt func(*Observation) error) error {
-	o, begun := Observation{Operation: call.Operation, Sent: true}, time.Now()
+	o, begun := Observation{Operation: call.Operation}, time.Now()
 	err := attempt(&o)
 	if failure := (*Error)(nil); errors.As(err, &failure) {
 		if failure.Code == NotFound && failure.namesAccount() {
 			failure.Field, failure.Label = accountField, accountLabel
 		}
-		o.Code, o.Sent = failure.Code, !failure.NotSent
+		o.Code = failure.Code
 		s.remember(Meta{RequestID: failure.RequestID, Limits: failure.Limits})
 	}
 	o.Duration = time.Since(begun)

@@ -52,7 +52,6 @@ type Observation struct {
 	Status    int  // HTTP; 0 where no answer came
 	Code      Code // empty for success
 	Duration  time.Duration
-	Sent      bool // false if the request surely did not reach Soke
 }
 
 // Client calls Soke for any number of users at once.

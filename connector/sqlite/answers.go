@@ -11,14 +11,11 @@ import (
 	"github.com/usesoke/soke-connector/connector"
 )
 
-// MaxAnswer is the most bytes that the body of a kept answer may have.
-const MaxAnswer = 8 << 20
+// maxAnswer is the most bytes that the body of a kept answer may have.
+const maxAnswer = 8 << 20
 
-// ErrAnswerTooLarge says that an answer is too large to be kept.
-var ErrAnswerTooLarge = errors.New("an answer of more than 8 MiB cannot be kept for repeats")
-
-// Answer is what the connector keeps of a paid call.
-type Answer = connector.Answer
+// errAnswerTooLarge says that an answer is too large to be kept.
+var errAnswerTooLarge = errors.New("an answer of more than 8 MiB cannot be kept for repeats")
 
 // All of an answer is sealed, its input's hash too: inputs are short enough to be guessed from a
 // plain hash, and a hash that could be changed would hand the answer to another input.
@@ -31,8 +28,8 @@ func (db *DB) AnswerID(credentialSecret, account, action, key string) [32]byte {
 }
 
 // FindAnswer returns the answer kept under id, unless it has expired by now.
-func (db *DB) FindAnswer(ctx context.Context, id [32]byte, now time.Time) (Answer, bool, error) {
-	var a Answer
+func (db *DB) FindAnswer(ctx context.Context, id [32]byte, now time.Time) (connector.Answer, bool, error) {
+	var a connector.Answer
 	err := db.read(ctx, "find answer", func(ctx context.Context, tx *sql.Tx) error {
 		var sealed []byte
 		err := tx.QueryRowContext(ctx, "SELECT sealed FROM answers WHERE id = ? AND expires_at > ?", id[:], now.UnixMilli()).Scan(&sealed)
@@ -48,18 +45,18 @@ func (db *DB) FindAnswer(ctx context.Context, id [32]byte, now time.Time) (Answe
 	})
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return Answer{}, false, nil
+		return connector.Answer{}, false, nil
 	case err != nil:
-		return Answer{}, false, fmt.Errorf("finding a kept answer: %w", err)
+		return connector.Answer{}, false, fmt.Errorf("finding a kept answer: %w", err)
 	}
 	return a, true, nil
 }
 
 // KeepAnswer keeps a under id until expiresAt. The first answer under an id stays: keeping
 // another one does nothing, until the first has expired.
-func (db *DB) KeepAnswer(ctx context.Context, id [32]byte, a Answer, expiresAt time.Time) error {
-	if len(a.Body) > MaxAnswer {
-		return ErrAnswerTooLarge
+func (db *DB) KeepAnswer(ctx context.Context, id [32]byte, a connector.Answer, expiresAt time.Time) error {
+	if len(a.Body) > maxAnswer {
+		return errAnswerTooLarge
 	}
 	plaintext := encodeAnswer(a)
 	now := db.now().UnixMilli()
@@ -102,19 +99,19 @@ func (db *DB) PruneAnswers(ctx context.Context, now time.Time, limit int) (int, 
 }
 
 // encodeAnswer writes the input's hash, the request id with its length, and the body.
-func encodeAnswer(a Answer) []byte {
+func encodeAnswer(a connector.Answer) []byte {
 	b := make([]byte, 0, len(a.InputHash)+8+len(a.RequestID)+len(a.Body))
 	b = append(b, a.InputHash[:]...)
 	b = appendField(b, a.RequestID)
 	return append(b, a.Body...)
 }
 
-func decodeAnswer(b []byte) (Answer, error) {
-	var a Answer
+func decodeAnswer(b []byte) (connector.Answer, error) {
+	var a connector.Answer
 	n := copy(a.InputHash[:], b)
 	rest := b[n:]
 	if len(rest) < 8 || binary.BigEndian.Uint64(rest) > uint64(len(rest)-8) {
-		return Answer{}, errors.New("a kept answer is cut short")
+		return connector.Answer{}, errors.New("a kept answer is cut short")
 	}
 	length := 8 + int(binary.BigEndian.Uint64(rest))
 	a.RequestID, a.Body = string(rest[8:length]), rest[length:]

@@ -7,15 +7,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/usesoke/soke-connector/connector"
 )
 
 func TestAnAnswerIsFoundAsItWasKeptUntilItExpires(t *testing.T) {
 	db := openNew(t)
-	tests := map[string]Answer{
+	tests := map[string]connector.Answer{
 		"usual":      {InputHash: sha256.Sum256([]byte("in")), Body: []byte(`{"ok":true}`), RequestID: "3d8e"},
 		"empty":      {Body: []byte{}},
 		"no request": {Body: []byte("b")},
-		"largest":    {Body: bytes.Repeat([]byte("x"), MaxAnswer), RequestID: strings.Repeat("r", 300)},
+		"largest":    {Body: bytes.Repeat([]byte("x"), maxAnswer), RequestID: strings.Repeat("r", 300)},
 	}
 	for name, want := range tests {
 		id := db.AnswerID("secret", "", "action", name)
@@ -50,7 +52,7 @@ func TestTheFirstAnswerStays(t *testing.T) {
 
 func TestAnExpiredAnswerGivesItsPlaceUp(t *testing.T) {
 	db := openNew(t)
-	must(t, db.KeepAnswer(t.Context(), [32]byte{1}, Answer{Body: []byte("first")}, noon.Add(-time.Second)))
+	must(t, db.KeepAnswer(t.Context(), [32]byte{1}, connector.Answer{Body: []byte("first")}, noon.Add(-time.Second)))
 	keep(t, db, 1, "second")
 	if got := find(t, db, 1); got != "second" {
 		t.Errorf("the answer is %q, want second: the first had expired", got)
@@ -59,8 +61,8 @@ func TestAnExpiredAnswerGivesItsPlaceUp(t *testing.T) {
 
 func TestATooLargeAnswerIsRefused(t *testing.T) {
 	db := openNew(t)
-	err := db.KeepAnswer(t.Context(), [32]byte{1}, Answer{Body: make([]byte, MaxAnswer+1)}, noon.Add(time.Hour))
-	if !errors.Is(err, ErrAnswerTooLarge) {
+	err := db.KeepAnswer(t.Context(), [32]byte{1}, connector.Answer{Body: make([]byte, maxAnswer+1)}, noon.Add(time.Hour))
+	if !errors.Is(err, errAnswerTooLarge) {
 		t.Errorf("keeping it returned %v", err)
 	}
 }
@@ -83,7 +85,7 @@ func TestEveryPartOfACallIsInItsID(t *testing.T) {
 func TestPruningDeletesTheExpiredInBatches(t *testing.T) {
 	db := openNew(t)
 	for i := range byte(10) {
-		must(t, db.KeepAnswer(t.Context(), [32]byte{i}, Answer{Body: []byte{i}}, noon.Add(time.Duration(i)*time.Minute)))
+		must(t, db.KeepAnswer(t.Context(), [32]byte{i}, connector.Answer{Body: []byte{i}}, noon.Add(time.Duration(i)*time.Minute)))
 	}
 	now := noon.Add(6 * time.Minute) // 0 to 6 have expired: seven.
 	for call, want := range []int{3, 3, 1, 0} {
@@ -109,7 +111,7 @@ func TestPruningDeletesTheExpiredInBatches(t *testing.T) {
 }
 
 func FuzzDecodeAnswer(f *testing.F) {
-	f.Add(encodeAnswer(Answer{Body: []byte("body"), RequestID: "id"}))
+	f.Add(encodeAnswer(connector.Answer{Body: []byte("body"), RequestID: "id"}))
 	f.Add([]byte{})
 	f.Add(bytes.Repeat([]byte{0xff}, 40))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -44,7 +44,7 @@ type DB struct {
 	lock    *flock.Flock
 	writer  *writer
 	readers *sql.DB
-	vault   *Vault
+	vault   *vault
 	// kept are the reads that every run makes, prepared once.
 	kept map[string]*sql.Stmt
 
@@ -104,7 +104,7 @@ func (db *DB) open(ctx context.Context, keyFile string) error {
 	if err := db.keepReads(ctx); err != nil {
 		return err
 	}
-	db.vault = &Vault{file: keyFile}
+	db.vault = &vault{file: keyFile}
 	db.vault.keys.Store(keys)
 	return db.loadLookupSecret(ctx)
 }

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/usesoke/soke-connector/connector"
 )
 
 // wantFault checks that err is a storage error with one of the faults.
@@ -75,13 +77,13 @@ func TestAFullDatabaseRefusesAndRecovers(t *testing.T) {
 	if got := marks(t, db); (got == "small") != (o.small == nil) || strings.Contains(got, "big") {
 		t.Errorf("the database holds %q after small returned %v", got, o.small)
 	}
-	wantFault(t, db.KeepAnswer(t.Context(), [32]byte{2}, Answer{Body: large}, noon.Add(time.Hour)), DiskFull)
+	wantFault(t, db.KeepAnswer(t.Context(), [32]byte{2}, connector.Answer{Body: large}, noon.Add(time.Hour)), DiskFull)
 	if got := find(t, db, 1); got != "before" {
 		t.Errorf("while the disk is full the answer reads %q", got)
 	}
 
 	onWriter(t, db, "PRAGMA max_page_count = 1000000")
-	must(t, db.KeepAnswer(t.Context(), [32]byte{2}, Answer{Body: large}, noon.Add(time.Hour)))
+	must(t, db.KeepAnswer(t.Context(), [32]byte{2}, connector.Answer{Body: large}, noon.Add(time.Hour)))
 	must(t, db.Writable(t.Context()))
 	wantSound(t, db)
 }
@@ -92,7 +94,7 @@ func TestAWriteThatTheKernelRefusesIsTakenBackAndTheWriterRecovers(t *testing.T)
 	keep(t, db, 1, "before")
 	restore := limitFiles(t, 256<<10)
 
-	wantFault(t, db.KeepAnswer(t.Context(), [32]byte{2}, Answer{Body: large}, noon.Add(time.Hour)), IOFailure, DiskFull)
+	wantFault(t, db.KeepAnswer(t.Context(), [32]byte{2}, connector.Answer{Body: large}, noon.Add(time.Hour)), IOFailure, DiskFull)
 	if got := find(t, db, 1); got != "before" {
 		t.Errorf("while the disk fails the answer reads %q", got)
 	}
@@ -109,7 +111,7 @@ func TestAWriteThatTheKernelRefusesIsTakenBackAndTheWriterRecovers(t *testing.T)
 	if got := find(t, db, 2); got != "" {
 		t.Error("the refused answer is there after all")
 	}
-	must(t, db.KeepAnswer(t.Context(), [32]byte{2}, Answer{Body: large}, noon.Add(time.Hour)))
+	must(t, db.KeepAnswer(t.Context(), [32]byte{2}, connector.Answer{Body: large}, noon.Add(time.Hour)))
 	must(t, db.Maintain(t.Context()))
 	wantSound(t, db)
 	closeDB(t, db)
@@ -160,7 +162,7 @@ func TestADatabaseThatTurnsReadOnlyRefusesAndRecovers(t *testing.T) {
 	keep(t, db, 1, "before")
 	onWriter(t, db, "PRAGMA query_only = ON")
 	wantFault(t, db.Writable(t.Context()), ReadOnly)
-	wantFault(t, db.KeepAnswer(t.Context(), [32]byte{2}, Answer{}, noon.Add(time.Hour)), ReadOnly)
+	wantFault(t, db.KeepAnswer(t.Context(), [32]byte{2}, connector.Answer{}, noon.Add(time.Hour)), ReadOnly)
 	if got := find(t, db, 1); got != "before" {
 		t.Errorf("while it is read-only the answer reads %q", got)
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/usesoke/soke-connector/connector"
 )
 
 // openVariable makes the test binary a second process: it opens the database that the variable
@@ -75,7 +77,7 @@ func must(t testing.TB, err error) {
 // keep keeps an answer under id for an hour.
 func keep(t testing.TB, db *DB, id byte, body string) {
 	t.Helper()
-	must(t, db.KeepAnswer(context.Background(), [32]byte{id}, Answer{Body: []byte(body)}, noon.Add(time.Hour)))
+	must(t, db.KeepAnswer(context.Background(), [32]byte{id}, connector.Answer{Body: []byte(body)}, noon.Add(time.Hour)))
 }
 
 // find returns the body kept under id, "" if there is none.

@@ -5,12 +5,14 @@ import (
 	"database/sql"
 	"testing"
 	"time"
+
+	"github.com/usesoke/soke-connector/connector"
 )
 
 func TestDeletedRowsGiveTheirSpaceBack(t *testing.T) {
 	db := openNew(t)
 	for i := range byte(20) {
-		must(t, db.KeepAnswer(t.Context(), [32]byte{i}, Answer{Body: large}, noon.Add(time.Minute)))
+		must(t, db.KeepAnswer(t.Context(), [32]byte{i}, connector.Answer{Body: large}, noon.Add(time.Minute)))
 	}
 	must(t, db.Maintain(t.Context()))
 	full, err := db.Stats(t.Context())
@@ -53,7 +55,7 @@ func TestAReaderDelaysTheFoldingOfTheLogAndNothingElse(t *testing.T) {
 			return err
 		}
 		for i := range byte(6) {
-			must(t, db.KeepAnswer(t.Context(), [32]byte{i}, Answer{Body: large}, noon.Add(time.Hour)))
+			must(t, db.KeepAnswer(t.Context(), [32]byte{i}, connector.Answer{Body: large}, noon.Add(time.Hour)))
 		}
 		must(t, db.Maintain(t.Context()))
 		must(t, db.Writable(t.Context()))

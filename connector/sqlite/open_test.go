@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/usesoke/soke-connector/connector"
 )
 
 func TestTheWriterIsDurableAndTheFileCanShrink(t *testing.T) {
@@ -239,7 +241,7 @@ func TestAClosedDatabaseSaysSo(t *testing.T) {
 	closeDB(t, db)
 	closeDB(t, db)
 	calls := map[string]error{
-		"keep":     db.KeepAnswer(t.Context(), [32]byte{}, Answer{}, noon.Add(time.Hour)),
+		"keep":     db.KeepAnswer(t.Context(), [32]byte{}, connector.Answer{}, noon.Add(time.Hour)),
 		"writable": db.Writable(t.Context()),
 		"maintain": db.Maintain(t.Context()),
 		"rotate":   db.RotateMasterKey(t.Context()),

@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/usesoke/soke-connector/connector"
 )
 
 // fill keeps n answers, the last ones large enough to end a batch.
@@ -22,7 +24,7 @@ func fill(t testing.TB, db *DB, n int) {
 			body = append(body, bytes.Repeat([]byte("x"), resealBytes/2)...)
 		}
 		id := db.AnswerID("secret", "", "action", fmt.Sprint(i))
-		must(t, db.KeepAnswer(t.Context(), id, Answer{Body: body}, noon.Add(time.Hour)))
+		must(t, db.KeepAnswer(t.Context(), id, connector.Answer{Body: body}, noon.Add(time.Hour)))
 	}
 }
 
@@ -82,7 +84,7 @@ func TestACrashInARotationLosesNothing(t *testing.T) {
 		t.Run(filepath.Base(filepath.Dir(path)), func(t *testing.T) {
 			db := openAt(t, path)
 			wantFilled(t, db, n)
-			must(t, db.KeepAnswer(t.Context(), [32]byte{1}, Answer{Body: []byte("new")}, noon.Add(time.Hour)))
+			must(t, db.KeepAnswer(t.Context(), [32]byte{1}, connector.Answer{Body: []byte("new")}, noon.Add(time.Hour)))
 			must(t, db.RotateMasterKey(t.Context()))
 			wantFilled(t, db, n)
 			if left := db.vault.keys.Load().retired(); left != 0 {

@@ -56,7 +56,7 @@ func (db *DB) Subscribe(ctx context.Context, s triggers.Subscribing) (out trigge
 			return err
 		}
 		out, err = db.subscribe(ctx, tx, connection, s, opened.Watch.ID, opened.Feed.ID, time.Time{})
-		out.Watch, out.Due = opened.Watch, opened.Due
+		out.Watch = opened.Watch
 		return err
 	})
 	if err != nil {

@@ -15,10 +15,10 @@ import (
 // place, or the key it was sealed under is gone.
 var ErrSealed = errors.New("a secret in the database does not open: it was changed or moved, or its master key is gone")
 
-// Vault keeps secrets at rest. It has two keys that live apart: master keys, which seal and may
+// vault keeps secrets at rest. It has two keys that live apart: master keys, which seal and may
 // be rotated, and a lookup secret, which makes keyed hashes and stays as long as the database
 // does, sealed in it.
-type Vault struct {
+type vault struct {
 	file   string
 	keys   atomic.Pointer[keyring]
 	lookup []byte
@@ -27,13 +27,13 @@ type Vault struct {
 // Seal encrypts plaintext and binds it to associatedData, which Open must be given again. Call it
 // inside a write only: a value sealed outside could be written after a rotation has dropped its
 // key.
-func (v *Vault) Seal(plaintext, associatedData []byte) ([]byte, error) {
+func (v *vault) Seal(plaintext, associatedData []byte) ([]byte, error) {
 	return v.keys.Load().aead.Encrypt(plaintext, associatedData)
 }
 
 // Open decrypts what Seal returned for the same associatedData, or fails with ErrSealed. Call it
 // inside the read or write that found the ciphertext.
-func (v *Vault) Open(ciphertext, associatedData []byte) ([]byte, error) {
+func (v *vault) Open(ciphertext, associatedData []byte) ([]byte, error) {
 	plaintext, err := v.keys.Load().aead.Decrypt(ciphertext, associatedData)
 	if err != nil {
 		return nil, ErrSealed
@@ -43,7 +43,7 @@ func (v *Vault) Open(ciphertext, associatedData []byte) ([]byte, error) {
 
 // Lookup returns a keyed hash (HMAC-SHA256) by which a secret can be found again without being
 // kept. Domains keep uses apart. Different parts never hash alike by running into each other.
-func (v *Vault) Lookup(domain string, parts ...string) [sha256.Size]byte {
+func (v *vault) Lookup(domain string, parts ...string) [sha256.Size]byte {
 	mac := hmac.New(sha256.New, v.lookup)
 	message := appendField(nil, domain)
 	for _, part := range parts {

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/usesoke/soke-connector/connector"
 )
 
 func TestASealedValueOpensInItsPlaceOnly(t *testing.T) {
@@ -99,9 +101,9 @@ func TestNoSecretLiesInClear(t *testing.T) {
 	must(t, err)
 	id := db.AnswerID(key, account, "action", name)
 	hash := sha256.Sum256([]byte(input))
-	must(t, db.KeepAnswer(t.Context(), id, Answer{InputHash: hash, Body: []byte(body), RequestID: request}, noon.Add(time.Hour)))
+	must(t, db.KeepAnswer(t.Context(), id, connector.Answer{InputHash: hash, Body: []byte(body), RequestID: request}, noon.Add(time.Hour)))
 	must(t, db.RotateMasterKey(t.Context()))
-	must(t, db.KeepAnswer(t.Context(), db.AnswerID(key, "", "action", name), Answer{Body: []byte(body)}, noon.Add(time.Hour)))
+	must(t, db.KeepAnswer(t.Context(), db.AnswerID(key, "", "action", name), connector.Answer{Body: []byte(body)}, noon.Add(time.Hour)))
 
 	secrets := map[string][]byte{
 		"key": []byte(key), "account": []byte(account), "idempotency key": []byte(name), "body": []byte(body),
@@ -146,7 +148,7 @@ func wantNone(t *testing.T, where string, content []byte, secrets map[string][]b
 }
 
 func TestLookupsTellDifferentPartsApart(t *testing.T) {
-	v := &Vault{lookup: []byte("a lookup secret of some length")}
+	v := &vault{lookup: []byte("a lookup secret of some length")}
 	parts := rapid.SliceOfN(rapid.StringMatching(`[ab\x00]{0,3}`), 1, 4)
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := parts.Draw(t, "a"), parts.Draw(t, "b")

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/usesoke/soke-connector/connector"
 )
 
 // insert returns a write that keeps a mark, visible to marks.
@@ -212,7 +214,7 @@ func TestManyWritersAndReadersAtOnce(t *testing.T) {
 		all.Go(func() {
 			ctx := t.Context()
 			id := db.AnswerID("secret", "", "action", fmt.Sprint(i))
-			if err := db.KeepAnswer(ctx, id, Answer{Body: fmt.Append(nil, i)}, noon.Add(time.Hour)); err != nil {
+			if err := db.KeepAnswer(ctx, id, connector.Answer{Body: fmt.Append(nil, i)}, noon.Add(time.Hour)); err != nil {
 				t.Errorf("keeping %d: %v", i, err)
 				return
 			}

@@ -15,9 +15,9 @@ import (
 
 // Headers of a signed delivery, named by Standard Webhooks 1.0.
 const (
-	HeaderID        = "Webhook-Id"        // stable over the attempts of a delivery
-	HeaderTimestamp = "Webhook-Timestamp" // Unix seconds of this attempt
-	HeaderSignature = "Webhook-Signature" // one v1 signature per secret, a space between
+	headerID        = "Webhook-Id"        // stable over the attempts of a delivery
+	headerTimestamp = "Webhook-Timestamp" // Unix seconds of this attempt
+	headerSignature = "Webhook-Signature" // one v1 signature per secret, a space between
 )
 
 const (
@@ -60,8 +60,8 @@ func Sign(secrets []string, messageID string, at time.Time, body []byte) (http.H
 		signatures[i] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	}
 	header := make(http.Header, 3)
-	header.Set(HeaderID, messageID)
-	header.Set(HeaderTimestamp, timestamp)
-	header.Set(HeaderSignature, strings.Join(signatures, " "))
+	header.Set(headerID, messageID)
+	header.Set(headerTimestamp, timestamp)
+	header.Set(headerSignature, strings.Join(signatures, " "))
 	return header, nil
 }

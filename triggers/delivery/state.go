@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// GiveUpAfter is how long a target may fail, from the first failed attempt on, before
+	// giveUpAfter is how long a target may fail, from the first failed attempt on, before
 	// its subscription is paused as TargetFailing.
-	GiveUpAfter = 72 * time.Hour
-	// ProbeEvery is how often a target that answered that it is off is tried again.
-	ProbeEvery = time.Hour
+	giveUpAfter = 72 * time.Hour
+	// probeEvery is how often a target that answered that it is off is tried again.
+	probeEvery = time.Hour
 	// MaxRetryAfter bounds the wait that a receiver can ask for.
 	MaxRetryAfter = 24 * time.Hour
 )
@@ -158,7 +158,7 @@ func Next(p Policy, s State, o Outcome, now time.Time, jitter func() float64) De
 	case !o.QueueFull && slices.Contains(p.Ends, o.Status):
 		return Decision{Step: End, State: settled}
 	case !o.QueueFull && slices.Contains(p.Pauses, o.Status):
-		at := now.Add(max(ProbeEvery, min(o.RetryAfter, MaxRetryAfter)))
+		at := now.Add(max(probeEvery, min(o.RetryAfter, MaxRetryAfter)))
 		return Decision{Step: Pause, At: at, Reason: TargetFailing, State: settled}
 	}
 
@@ -166,7 +166,7 @@ func Next(p Policy, s State, o Outcome, now time.Time, jitter func() float64) De
 	if s.FailingSince.IsZero() || now.Before(s.FailingSince) {
 		s.FailingSince = now
 	}
-	if now.Sub(s.FailingSince) >= GiveUpAfter {
+	if now.Sub(s.FailingSince) >= giveUpAfter {
 		return Decision{Step: Pause, Reason: TargetFailing, State: settled}
 	}
 	wait := max(backoffAfter(s.Failures, jitter()), min(o.RetryAfter, MaxRetryAfter))

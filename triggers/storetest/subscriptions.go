@@ -12,7 +12,7 @@ import (
 var subscriptions = []promise{
 	{"the same key, platform and target is one subscription, its input replaced", func(h *House) {
 		s := h.subscribe("a", "new-keyword", "espresso", "https://example.com/1")
-		if !s.New || !s.Due || s.Token == "" || s.State != triggers.Active || s.Watch.ID != s.WatchID {
+		if !s.New || !s.Watch.DueAt.Equal(h.Clock()) || s.Token == "" || s.State != triggers.Active || s.Watch.ID != s.WatchID {
 			h.Errorf("subscribed %+v", s)
 		}
 		again := h.subscribe("a", "trend-change", "tea", "https://example.com/1")
