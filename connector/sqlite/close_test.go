@@ -37,7 +37,7 @@ func TestCloseFoldsTheLogInThoughAToolHasTheFileOpen(t *testing.T) {
 	must(t, tool.Ping())
 	must(t, db.Writable(t.Context()))
 	closeDB(t, db)
-	if size := walFrames(t, db); size != 0 {
+	if size := walSize(t, db); size != 0 {
 		t.Errorf("closing left a log of %d bytes", size)
 	}
 }

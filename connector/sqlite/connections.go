@@ -142,7 +142,7 @@ func (db *DB) setKey(ctx context.Context, tx *sql.Tx, id string, from, to soke.K
 	return db.recheck(ctx, tx, id, now)
 }
 
-// Recheck has the paused watches of a key looked at at once: Soke has just accepted the key.
+// Recheck makes the key's paused watches due now: Soke has just accepted the key.
 func (db *DB) Recheck(ctx context.Context, key soke.Key, now time.Time) (found bool, err error) {
 	err = db.read(ctx, "find paused watches", func(ctx context.Context, tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `
@@ -164,23 +164,4 @@ func (db *DB) Recheck(ctx context.Context, key soke.Key, now time.Time) (found b
 func (db *DB) recheck(ctx context.Context, tx *sql.Tx, id string, now time.Time) error {
 	_, err := db.writer.exec(ctx, tx, "UPDATE watches SET next_run_at = ?1, dated_at = ?1 WHERE connection_id = ?2 AND state = 'paused' AND claimed = 0", now.UnixMilli(), id)
 	return err
-}
-
-// collect reads all rows and closes them.
-func collect[T any](rows *sql.Rows, read func(scan func(...any) error) (T, error)) (all []T, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		v, err := read(rows.Scan)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, v)
-	}
-	return all, rows.Err()
-}
-
-// scanID reads a row of one id.
-func scanID(scan func(...any) error) (id string, err error) {
-	err = scan(&id)
-	return id, err
 }

@@ -122,13 +122,6 @@ func attemptsOf(ctx context.Context, tx *sql.Tx, deliveryID string) ([]triggers.
 	})
 }
 
-func noWatch(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return triggers.ErrNoWatch
-	}
-	return err
-}
-
 // Trace returns all that a watch knows of a keyword, or triggers.ErrNoWatch.
 func (db *DB) Trace(ctx context.Context, id, keyword string) (t triggers.Trace, err error) {
 	t.Fold = triggers.Fold(keyword)

@@ -43,14 +43,15 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // openAt opens the database at path, with the clock at noon, until the test ends.
 func openAt(t testing.TB, path string) *DB {
 	t.Helper()
+	return openClocked(t, path, func() time.Time { return noon })
+}
+
+func openClocked(t testing.TB, path string, now func() time.Time) *DB {
+	t.Helper()
 	db, err := Open(t.Context(), Options{
-		Path:   path,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Now:    func() time.Time { return noon },
+		Path: path, Now: now, Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(func() { closeDB(t, db) })
 	return db
 }

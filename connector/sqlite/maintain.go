@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"time"
 )
 
 const (
@@ -51,6 +52,42 @@ func (db *DB) Stats(ctx context.Context) (Stats, error) {
 		return Stats{}, storageError("stats", err)
 	}
 	return s, nil
+}
+
+// Backlog is what waits.
+type Backlog struct {
+	// OldestDue is since when the watch waits that has waited longest; zero if none is due.
+	OldestDue time.Time
+	// Pending counts deliveries that wait; OldestPending is when the oldest of them was made.
+	Pending       int
+	OldestPending time.Time
+	// Callbacks counts those that are not done.
+	Callbacks int
+}
+
+// Backlog returns what waits at now.
+func (db *DB) Backlog(ctx context.Context, now time.Time) (b Backlog, err error) {
+	if b.OldestDue, err = db.OldestDue(ctx, now); err != nil {
+		return Backlog{}, err
+	}
+	err = db.read(ctx, "measure the backlog", func(ctx context.Context, tx *sql.Tx) error {
+		var oldest int64
+		if err := tx.QueryRowContext(ctx, "SELECT count(*), coalesce(min(created_at), 0) FROM deliveries WHERE state = 'pending'").Scan(&b.Pending, &oldest); err != nil {
+			return err
+		}
+		b.OldestPending = moment(oldest)
+		return tx.QueryRowContext(ctx, "SELECT count(*) FROM callbacks WHERE next_attempt_at IS NOT NULL").Scan(&b.Callbacks)
+	})
+	return b, err
+}
+
+// OldestDue returns since when the watch waits that has waited longest; zero if none is due.
+func (db *DB) OldestDue(ctx context.Context, now time.Time) (time.Time, error) {
+	next, err := db.nextDue(ctx, "[]")
+	if err != nil || next.After(now) {
+		return time.Time{}, err
+	}
+	return next, nil
 }
 
 // fileSize returns the size of a file, 0 if there is none.

@@ -40,9 +40,9 @@ func TestDeletedRowsGiveTheirSpaceBack(t *testing.T) {
 func TestASmallLogIsLeftAlone(t *testing.T) {
 	db := openNew(t)
 	must(t, db.Writable(t.Context()))
-	before := walFrames(t, db)
+	before := walSize(t, db)
 	must(t, db.Maintain(t.Context()))
-	if after := walFrames(t, db); before == 0 || after != before {
+	if after := walSize(t, db); before == 0 || after != before {
 		t.Errorf("the log had %d bytes and has %d", before, after)
 	}
 }
@@ -64,11 +64,11 @@ func TestAReaderDelaysTheFoldingOfTheLogAndNothingElse(t *testing.T) {
 		}
 		return nil
 	}))
-	if walFrames(t, db) < bigWAL {
+	if walSize(t, db) < bigWAL {
 		t.Error("the log was folded in under a reader")
 	}
 	must(t, db.Maintain(t.Context()))
-	if size := walFrames(t, db); size != 0 {
+	if size := walSize(t, db); size != 0 {
 		t.Errorf("without the reader the log still has %d bytes", size)
 	}
 	var timeout string
@@ -81,9 +81,9 @@ func TestAReaderDelaysTheFoldingOfTheLogAndNothingElse(t *testing.T) {
 func TestWritableWritesForReal(t *testing.T) {
 	db := openNew(t)
 	for range 3 { // All at noon: a probe must write even if the clock stands still.
-		before := walFrames(t, db)
+		before := walSize(t, db)
 		must(t, db.Writable(t.Context()))
-		if after := walFrames(t, db); after <= before {
+		if after := walSize(t, db); after <= before {
 			t.Errorf("the log had %d bytes before the probe and has %d after it", before, after)
 		}
 	}

@@ -50,25 +50,6 @@ func (db *DB) tellPaused(ctx context.Context, tx *sql.Tx, s triggers.Settlement)
 	return nil
 }
 
-// wakeSubscription makes an attempt due, unless one is planned or the target has to come back first.
-func (db *DB) wakeSubscription(ctx context.Context, tx *sql.Tx, id string, now time.Time) error {
-	_, err := db.writer.exec(ctx, tx, "UPDATE subscriptions SET next_attempt_at = ? WHERE id = ? AND state = 'active' AND next_attempt_at IS NULL", now.UnixMilli(), id)
-	return err
-}
-
-func (db *DB) subscribers(ctx context.Context, tx *sql.Tx, query, of string) ([]string, error) {
-	statement, err := db.writer.statement(ctx, tx, query)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = statement.Close() }()
-	rows, err := statement.QueryContext(ctx, of)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, scanID)
-}
-
 // longestWait is beyond the longest wait for an attempt (delivery.MaxRetryAfter). An attempt that is
 // further away was dated by a clock that has been set back, and is due.
 const longestWait = 25 * time.Hour
@@ -122,9 +103,9 @@ type turn struct {
 	at int64
 }
 
-// nextTurns returns the subscriptions that are next, but for those that are busy and hosts that are
-// held. A paused one keeps its time for the next event when what waited for it has grown too old;
-// until there is one it must take nobody's turn.
+// nextTurns returns the subscriptions whose attempts are due next, without busy ones and held hosts.
+// A paused subscription whose waiting deliveries were dropped as too old keeps its time; it is passed
+// over until it has a delivery again.
 func nextTurns(ctx context.Context, tx *sql.Tx, condition string, at int64, busy, held string, limit int) ([]turn, error) {
 	rows, err := tx.QueryContext(ctx, "SELECT id, next_attempt_at FROM subscriptions WHERE "+condition+`
 		AND id NOT IN (SELECT value FROM json_each(?)) AND host NOT IN (SELECT value FROM json_each(?))
@@ -194,13 +175,6 @@ func readBodies(ctx context.Context, tx *sql.Tx, feed string, first, last int64)
 		return nil, err
 	}
 	return collect(rows, scanBody)
-}
-
-// scanBody reads an event's JSON.
-func scanBody(scan func(...any) error) (json.RawMessage, error) {
-	var body string
-	err := scan(&body)
-	return json.RawMessage(body), err
 }
 
 // SettleAttempt keeps what became of an attempt: see delivery.Store.

@@ -269,3 +269,22 @@ func (db *DB) endSubscription(ctx context.Context, tx *sql.Tx, id string, now ti
 	_, err := db.writer.exec(ctx, tx, `UPDATE subscriptions SET state = 'ended', next_attempt_at = NULL, ended_at = coalesce(ended_at, ?) WHERE id = ?`, now.UnixMilli(), id)
 	return err
 }
+
+// wakeSubscription makes an attempt due, unless one is planned or the target has to come back first.
+func (db *DB) wakeSubscription(ctx context.Context, tx *sql.Tx, id string, now time.Time) error {
+	_, err := db.writer.exec(ctx, tx, "UPDATE subscriptions SET next_attempt_at = ? WHERE id = ? AND state = 'active' AND next_attempt_at IS NULL", now.UnixMilli(), id)
+	return err
+}
+
+func (db *DB) subscribers(ctx context.Context, tx *sql.Tx, query, of string) ([]string, error) {
+	statement, err := db.writer.statement(ctx, tx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = statement.Close() }()
+	rows, err := statement.QueryContext(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, scanID)
+}

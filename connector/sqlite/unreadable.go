@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -59,10 +58,4 @@ func (db *DB) postpone(ctx context.Context, table string, ids []string, now time
 	if err != nil {
 		db.logger.ErrorContext(ctx, "unreadable rows could not be put off", "table", table, "cause", err.Error())
 	}
-}
-
-// jsonList is a list of names for json_each.
-func jsonList(names []string) string {
-	b, _ := json.Marshal(append([]string{}, names...)) // strings always encode
-	return string(b)
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,16 +19,6 @@ import (
 func openStore(t *testing.T, now func() time.Time) storetest.Store {
 	t.Helper()
 	return openClocked(t, filepath.Join(t.TempDir(), "connector.db"), now)
-}
-
-func openClocked(t *testing.T, path string, now func() time.Time) *DB {
-	t.Helper()
-	db, err := Open(t.Context(), Options{
-		Path: path, Now: now, Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
-	must(t, err)
-	t.Cleanup(func() { closeDB(t, db) })
-	return db
 }
 
 // newHouse is a house and the database in it.

@@ -98,9 +98,9 @@ func TestWritesThatWaitShareOneCommit(t *testing.T) {
 	release := occupy(t, db)
 	var before, after int64
 	jobs := queue(t, db,
-		func(context.Context, *sql.Tx) error { before = walFrames(t, db); return nil },
+		func(context.Context, *sql.Tx) error { before = walSize(t, db); return nil },
 		insert("a"), insert("b"), insert("c"),
-		func(context.Context, *sql.Tx) error { after = walFrames(t, db); return nil },
+		func(context.Context, *sql.Tx) error { after = walSize(t, db); return nil },
 	)
 	release()
 	for _, j := range jobs {
@@ -114,7 +114,7 @@ func TestWritesThatWaitShareOneCommit(t *testing.T) {
 	}
 }
 
-func walFrames(t testing.TB, db *DB) int64 {
+func walSize(t testing.TB, db *DB) int64 {
 	t.Helper()
 	size, err := fileSize(db.path + "-wal")
 	must(t, err)
