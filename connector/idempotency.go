@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -117,7 +118,7 @@ func (p *paidOnce) join(id, hash [32]byte) (call *payment, first bool) {
 func (p *paidOnce) run(ctx context.Context, id [32]byte, call *payment, pay func(context.Context) (Answer, error)) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	call.err = errPanicked
+	call.err = errPanicked // stands if pay ends its goroutine by runtime.Goexit, which recover does not see
 	defer func() {
 		if v := recover(); v != nil {
 			call.err = fmt.Errorf("%w: %v", errPanicked, v)
@@ -155,7 +156,7 @@ func (p *paidOnce) run(ctx context.Context, id [32]byte, call *payment, pay func
 // drain waits for the running calls.
 func (p *paidOnce) drain(ctx context.Context) error { return p.jobs.Settled(ctx) }
 
-var errPanicked = fmt.Errorf("a paid call panicked")
+var errPanicked = errors.New("a paid call panicked")
 
 func mismatch() error {
 	return &soke.Error{

@@ -30,7 +30,7 @@ func (s *Server) openAIStream(c echo.Context, k *call, call soke.Call) error {
 		return err
 	}
 	out := openEvents(c, k)
-	for _, data := range append(chunks, streamEnd) {
+	for _, data := range append(chunks, soke.StreamEnd) {
 		if out.send(data) != nil {
 			return nil
 		}

@@ -28,12 +28,9 @@ func (s *Server) relay(c echo.Context, k *call, stream *soke.Stream) error {
 			return nil
 		}
 	}
-	_ = out.send(streamEnd)
+	_ = out.send(soke.StreamEnd)
 	return nil
 }
-
-// streamEnd is the data of the event that ends a stream.
-const streamEnd = "[DONE]"
 
 // events is an answer in events.
 type events struct {

@@ -16,8 +16,8 @@ import (
 // maxEvent bounds one event of a stream, in bytes.
 const maxEvent = 1 << 20
 
-// streamEnd is the data of the event that ends a stream, as OpenAI has it.
-const streamEnd = "[DONE]"
+// StreamEnd is the data of the event that ends a stream, as OpenAI has it.
+const StreamEnd = "[DONE]"
 
 // Stream is an answer that comes in events. It is for one reader; Close frees its call.
 type Stream struct {
@@ -87,7 +87,7 @@ func (st *Stream) Events() iter.Seq2[string, error] {
 			}
 			data := strings.ToValidUTF8(event.Data, "\uFFFD")
 			switch strings.TrimSpace(data) {
-			case streamEnd:
+			case StreamEnd:
 				return
 			case "":
 				continue
