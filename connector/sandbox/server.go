@@ -1,6 +1,6 @@
-// Package sandbox is the Soke API, local: a real HTTP server that a client written for it finds
-// again at Soke. It shows every documented fact that a call can show, counts rates and credits, and
-// evolves deterministically, so that watches have something to find.
+// Package sandbox is the Soke API, local: a real HTTP server. A client written against it works
+// against Soke unchanged. It shows every documented fact that a call can show, counts rates and
+// credits, and evolves deterministically, so that watches have something to find.
 package sandbox
 
 import (

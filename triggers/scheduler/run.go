@@ -155,7 +155,7 @@ func (s *Scheduler) report(ctx context.Context, c triggers.Claim, run triggers.R
 	report := &triggers.Report{Run: run, Learnt: triggers.Learn(run), KnownFeeds: len(knowledge.Feeds), RequestID: requestID}
 	events := map[string]int{}
 	for _, feed := range knowledge.Feeds {
-		trigger, ok := s.rules[feed.Trigger]
+		trigger, ok := s.byKey[feed.Trigger]
 		if !ok {
 			continue // a trigger of another version of the connector
 		}

@@ -52,7 +52,7 @@ type Observation struct {
 type Scheduler struct {
 	Options
 	triggers.Loop
-	rules map[string]triggers.Trigger
+	byKey map[string]triggers.Trigger
 	jobs  triggers.Jobs
 
 	mu      sync.Mutex
@@ -91,11 +91,11 @@ func New(o Options) (*Scheduler, error) {
 		o.Committed = func() {}
 	}
 	s := &Scheduler{
-		Options: o, Loop: triggers.NewLoop(), rules: map[string]triggers.Trigger{},
+		Options: o, Loop: triggers.NewLoop(), byKey: map[string]triggers.Trigger{},
 		running: map[string]*execution{}, busy: map[string]int{}, room: map[string]allowance{},
 	}
 	for _, t := range o.Triggers {
-		s.rules[t.Key] = t
+		s.byKey[t.Key] = t
 	}
 	return s, nil
 }

@@ -35,10 +35,10 @@ type Store interface {
 	Knowledge(ctx context.Context, watchID string, folds []string) (triggers.Knowledge, error)
 	// Settle ends a claim. It fails with ErrLost or ErrStale, and then keeps nothing.
 	Settle(ctx context.Context, s triggers.Settlement) error
-	// Misdated returns free watches that were made, settled or woken, as they say, after now: the
-	// clock was ahead then. Those asleep are not due and are left out.
+	// Misdated returns free watches that were dated after now: the clock was ahead when they were
+	// made, settled or woken. Those asleep are not due and are left out.
 	Misdated(ctx context.Context, now time.Time, limit int) ([]triggers.Watch, error)
-	// Redate gives a free watch that is misdated a new due time, and has it looked at at another;
+	// Redate gives a free, misdated watch a new due time and a new time for the scheduler to look;
 	// neither becomes later than it was.
 	Redate(ctx context.Context, id string, due, look, now time.Time) error
 	// ReleaseClaims makes every claimed watch due again: at start, after a crash, and for what a

@@ -153,7 +153,7 @@ var rotations = []promise{
 		h.expect("its connection", back.Watch.ConnectionID, want)
 		h.expect("new and due", line(back.Watch.ID != theirs.ID, back.Due), "true true")
 	}},
-	{"a rotation has paused watches looked at at once", func(h *House) {
+	{"a rotation makes paused watches due now", func(h *House) {
 		w := h.Open("a", "new-keyword", "espresso").Watch
 		s := h.rest(h.Claim(w.ID))
 		s.State, s.Failure = triggers.Paused, &triggers.Failure{Code: "UNAUTHORIZED"}
