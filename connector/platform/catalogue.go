@@ -1,6 +1,8 @@
 package platform
 
 import (
+	"strings"
+
 	"github.com/usesoke/soke-connector/actions"
 	"github.com/usesoke/soke-connector/schemas"
 	"github.com/usesoke/soke-connector/triggers"
@@ -34,6 +36,17 @@ func (c Catalogue) Trigger(key string) (triggers.Trigger, error) {
 		keys = append(keys, t.Key)
 	}
 	return triggers.Trigger{}, &UnknownError{Kind: "trigger", Key: key, Nearest: schemas.Nearest(key, keys)}
+}
+
+// Listed returns the output of an action that is a list of the things that it is about.
+func Listed(a actions.Action) (schemas.Field, bool) {
+	want := strings.ReplaceAll(Plural(a.Noun), " ", "")
+	for _, f := range a.Output.Fields {
+		if f.Kind == schemas.Objects && strings.EqualFold(f.Name, want) {
+			return f, true
+		}
+	}
+	return schemas.Field{}, false
 }
 
 // UnknownError refuses a key that the catalogue does not have.

@@ -39,3 +39,16 @@ func titled(word string) bool {
 	}
 	return true
 }
+
+// Plural returns a noun of the catalogue in the plural: "Keyword" is "Keywords", "Category" is
+// "Categories".
+func Plural(noun string) string {
+	switch {
+	case strings.HasSuffix(noun, "y") && !strings.ContainsAny(noun[max(0, len(noun)-2):len(noun)-1], "aeiou"):
+		return noun[:len(noun)-1] + "ies"
+	case strings.HasSuffix(noun, "s"), strings.HasSuffix(noun, "x"), strings.HasSuffix(noun, "ch"), strings.HasSuffix(noun, "sh"):
+		return noun + "es"
+	default:
+		return noun + "s"
+	}
+}

@@ -28,7 +28,8 @@ func (Dialect) Export(e platform.Export) (platform.Files, error) {
 	doing := []group{}
 	for _, act := range e.Catalogue.Actions {
 		modules := []string{a.action(act)}
-		if list, ok := listed(act); ok {
+		if list, ok := platform.Listed(act); ok {
+			// People want those one by one, which in Make is a search.
 			modules = append(modules, a.search(act, list))
 		}
 		doing = into(doing, act.Noun, modules)
@@ -39,7 +40,7 @@ func (Dialect) Export(e platform.Export) (platform.Files, error) {
 
 // into puts modules into the group of the thing that they are about.
 func into(groups []group, noun string, modules []string) []group {
-	label := platform.SentenceCase(plural(cmp.Or(noun, "Action")))
+	label := platform.SentenceCase(platform.Plural(cmp.Or(noun, "Action")))
 	for i := range groups {
 		if groups[i].Label == label {
 			groups[i].Modules = append(groups[i].Modules, modules...)
@@ -47,18 +48,6 @@ func into(groups []group, noun string, modules []string) []group {
 		}
 	}
 	return append(groups, group{Label: label, Modules: modules})
-}
-
-// listed returns the output that is a list of the things that an action is about. People want those
-// one by one, which in Make is a search.
-func listed(a actions.Action) (schemas.Field, bool) {
-	want := strings.ReplaceAll(plural(a.Noun), " ", "")
-	for _, f := range a.Output.Fields {
-		if f.Kind == schemas.Objects && strings.EqualFold(f.Name, want) {
-			return f, true
-		}
-	}
-	return schemas.Field{}, false
 }
 
 // connection is the key, its test and the name that people see.
@@ -138,7 +127,7 @@ func (a *app) search(act actions.Action, list schemas.Field) string {
 		form = append(form, p)
 		send = append(send, mapping{p.Name, "{{parameters." + p.Name + "}}"})
 	}
-	things := strings.ToLower(plural(act.Noun))
+	things := strings.ToLower(platform.Plural(act.Noun))
 	found := items(under([]any{a.plain(act.Sample)}, list.Name))
 	return a.add("module", "search-"+strings.ReplaceAll(things, " ", "-"), component{
 		Label:       "Search " + things,

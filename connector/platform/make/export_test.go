@@ -60,13 +60,6 @@ type manifest struct {
 	Origins          []any
 }
 
-func TestTheSameCatalogueIsTheSamePackage(t *testing.T) {
-	first, second := export(t, catalogue()), export(t, catalogue())
-	if !reflect.DeepEqual(first, second) {
-		t.Error("two exports differ")
-	}
-}
-
 func TestEveryFileBelongsToTheAppAndEveryPlaceIsFilled(t *testing.T) {
 	files := export(t, catalogue())
 	app := read[manifest](t, files, "makecomapp.json")

@@ -3,6 +3,8 @@ package make
 import (
 	"strings"
 	"unicode"
+
+	"github.com/usesoke/soke-connector/connector/platform"
 )
 
 // watched names what a trigger watches, in the plural: "New Keyword" is "new keywords". What is
@@ -13,18 +15,7 @@ func watched(title string) string {
 	if last > 0 && strings.HasSuffix(words[last], "ed") {
 		return strings.Join(append([]string{words[last]}, words[:last]...), " ")
 	}
-	return plural(strings.Join(words, " "))
-}
-
-func plural(noun string) string {
-	switch {
-	case strings.HasSuffix(noun, "y") && !strings.ContainsAny(noun[max(0, len(noun)-2):len(noun)-1], "aeiou"):
-		return noun[:len(noun)-1] + "ies"
-	case strings.HasSuffix(noun, "s"), strings.HasSuffix(noun, "x"), strings.HasSuffix(noun, "ch"), strings.HasSuffix(noun, "sh"):
-		return noun + "es"
-	default:
-		return noun + "s"
-	}
+	return platform.Plural(strings.Join(words, " "))
 }
 
 // camel is a component's ID in makecomapp.json for the folder that its files lie in: the editor

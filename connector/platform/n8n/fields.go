@@ -53,16 +53,14 @@ func actionOf(a actions.Action) action {
 		Name: a.Title, Action: platform.SentenceCase(a.Title), Description: phrase(a.Description),
 		Instead: append([]string{}, a.Input.Alternatives()...), Fields: fieldsOf(a.Input.Fields), Output: fieldsOf(a.Output.Fields),
 	}
-	for _, noun := range []string{a.Noun + "s", a.Noun} {
+	for _, noun := range []string{platform.Plural(a.Noun), a.Noun} {
 		if short := strings.TrimSpace(strings.TrimSuffix(a.Title, noun)); short != "" && short != a.Title {
 			out.Name = short
 			break
 		}
 	}
-	for _, f := range a.Output.Fields {
-		if f.Kind == schemas.Objects && strings.EqualFold(f.Name, a.Noun+"s") {
-			out.List, out.ListName = f.Name, platform.TitleCase(f.Label)
-		}
+	if list, ok := platform.Listed(a); ok {
+		out.List, out.ListName = list.Name, platform.TitleCase(list.Label)
 	}
 	return out
 }
