@@ -13,7 +13,7 @@ import (
 
 	"github.com/usesoke/soke-connector/connector/platform"
 	"github.com/usesoke/soke-connector/connector/sandbox/fault"
-	"github.com/usesoke/soke-connector/triggers/delivery"
+	"github.com/usesoke/soke-connector/connector/soke"
 )
 
 // fate is what has to become of a subscription whose receiver misbehaves.
@@ -135,7 +135,7 @@ func statuses(bait string) []misbehaviour {
 
 // waits are answers with a Retry-After.
 func waits(now func() time.Time) []misbehaviour {
-	const far = delivery.MaxRetryAfter
+	const far = soke.MaxRetryAfter
 	var all []misbehaviour
 	for _, status := range []int{400, 404, 429, 500, 503} {
 		w := misbehaviour{

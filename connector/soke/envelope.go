@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -158,7 +156,7 @@ func refusal(resp *http.Response, e envelope, id string, now time.Time) *Error {
 		Message:    cleanText(message, maxMessage),
 		Details:    cleanDetails(details),
 		RequestID:  id,
-		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), now),
+		RetryAfter: ParseRetryAfter(resp.Header.Get("Retry-After"), now),
 	}
 	if resp.StatusCode >= 400 {
 		failure.Status = resp.StatusCode
@@ -174,43 +172,7 @@ func foreign(resp *http.Response, now time.Time, err error) *Error {
 	return &Error{
 		Code:       UpstreamUnavailable,
 		RequestID:  headerRequestID(resp.Header),
-		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), now),
+		RetryAfter: ParseRetryAfter(resp.Header.Get("Retry-After"), now),
 		Err:        fmt.Errorf("status %d: %w", resp.StatusCode, err),
 	}
-}
-
-// retryAfter reads a Retry-After header: whole seconds or a date (RFC 9110, 10.2.3).
-func retryAfter(value string, now time.Time) time.Duration {
-	if n, err := strconv.Atoi(value); err == nil {
-		return boundedWait(float64(n))
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return boundedWait(at.Sub(now).Seconds())
-	}
-	return 0
-}
-
-// seconds reads a wait that Soke sent as a number or as a text; 0 is none.
-func seconds(v any) time.Duration {
-	var text string
-	switch v := v.(type) {
-	case json.Number:
-		text = v.String()
-	case string:
-		text = strings.TrimSpace(v)
-	}
-	n, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		return 0
-	}
-	return boundedWait(n)
-}
-
-// boundedWait makes a duration of seconds, a day at most; what is no wait is 0.
-func boundedWait(seconds float64) time.Duration {
-	const day = 24 * 60 * 60
-	if !(seconds > 0) { // NaN, too
-		return 0
-	}
-	return time.Duration(min(seconds, day) * float64(time.Second))
 }

@@ -35,6 +35,7 @@ func TestARateLimitIsWaitedForOnlyWhenTheWaitIsKnownAndShort(t *testing.T) {
 		"longer":            {says(429, limited(`{"retryAfter":10.1}`)), 10100 * time.Millisecond, false},
 		"a week":            {says(429, limited(`{"retryAfter":604800}`)), 24 * time.Hour, false},
 		"beyond any number": {says(429, limited(`{"retryAfter":1e300}`)), 24 * time.Hour, false},
+		"header beyond any": {says(429, limited(`{}`), "Retry-After", "99999999999999999999999999"), 24 * time.Hour, false},
 		"unknown":           {says(429, limited(`{}`)), 0, false},
 		"zero":              {says(429, limited(`{"retryAfter":0}`)), 0, false},
 		"negative":          {says(429, limited(`{"retryAfter":-3}`)), 0, false},

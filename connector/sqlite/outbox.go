@@ -50,7 +50,7 @@ func (db *DB) tellPaused(ctx context.Context, tx *sql.Tx, s triggers.Settlement)
 	return nil
 }
 
-// longestWait is beyond the longest wait for an attempt (delivery.MaxRetryAfter). An attempt that is
+// longestWait is beyond the longest wait for an attempt (soke.MaxRetryAfter). An attempt that is
 // further away was dated by a clock that has been set back, and is due.
 const longestWait = 25 * time.Hour
 

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/usesoke/soke-connector/connector/soke"
 )
 
 const (
@@ -20,8 +22,6 @@ const (
 	giveUpAfter = 72 * time.Hour
 	// probeEvery is how often a target that answered that it is off is tried again.
 	probeEvery = time.Hour
-	// MaxRetryAfter bounds the wait that a receiver can ask for.
-	MaxRetryAfter = 24 * time.Hour
 )
 
 // TargetFailing is the reason of a pause that the target caused.
@@ -71,7 +71,7 @@ type Outcome struct {
 func (p Policy) Answered(status int, header http.Header, body []byte, now time.Time) Outcome {
 	return Outcome{
 		Status:     status,
-		RetryAfter: ParseRetryAfter(header.Get("Retry-After"), now),
+		RetryAfter: soke.ParseRetryAfter(header.Get("Retry-After"), now),
 		QueueFull: status == http.StatusBadRequest && p.QueueFull != "" &&
 			bytes.Contains(bytes.ToLower(body), bytes.ToLower([]byte(p.QueueFull))),
 	}
@@ -158,7 +158,7 @@ func Next(p Policy, s State, o Outcome, now time.Time, jitter func() float64) De
 	case !o.QueueFull && slices.Contains(p.Ends, o.Status):
 		return Decision{Step: End, State: settled}
 	case !o.QueueFull && slices.Contains(p.Pauses, o.Status):
-		at := now.Add(max(probeEvery, min(o.RetryAfter, MaxRetryAfter)))
+		at := now.Add(max(probeEvery, min(o.RetryAfter, soke.MaxRetryAfter)))
 		return Decision{Step: Pause, At: at, Reason: TargetFailing, State: settled}
 	}
 
@@ -169,7 +169,7 @@ func Next(p Policy, s State, o Outcome, now time.Time, jitter func() float64) De
 	if now.Sub(s.FailingSince) >= giveUpAfter {
 		return Decision{Step: Pause, Reason: TargetFailing, State: settled}
 	}
-	wait := max(backoffAfter(s.Failures, jitter()), min(o.RetryAfter, MaxRetryAfter))
+	wait := max(backoffAfter(s.Failures, jitter()), min(o.RetryAfter, soke.MaxRetryAfter))
 	s.Failures++
 	return Decision{Step: Retry, At: now.Add(wait), State: s}
 }
@@ -181,21 +181,4 @@ func backoffAfter(failures int, jitter float64) time.Duration {
 	base := backoff[min(max(failures, 0), last)]
 	spread := time.Duration(min(max(jitter, 0), 1) * float64(base/5))
 	return min(base+spread, backoff[last])
-}
-
-// ParseRetryAfter reads a Retry-After header, whole seconds or an HTTP date, as a wait from
-// now between 0 and MaxRetryAfter. What it cannot read, or what has passed, is 0.
-func ParseRetryAfter(header string, now time.Time) time.Duration {
-	seconds, err := strconv.ParseUint(header, 10, 64)
-	switch {
-	case err == nil && seconds <= uint64(MaxRetryAfter/time.Second):
-		return time.Duration(seconds) * time.Second
-	case err == nil, errors.Is(err, strconv.ErrRange):
-		return MaxRetryAfter
-	}
-	date, err := http.ParseTime(header)
-	if err != nil {
-		return 0
-	}
-	return min(max(date.Sub(now), 0), MaxRetryAfter)
 }
