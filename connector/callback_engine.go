@@ -12,7 +12,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/connector/background"
 	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
@@ -48,11 +48,11 @@ type CallbackTargets interface {
 // callbackEngine makes the calls of callbacks and posts their answers.
 type callbackEngine struct {
 	Callbacks
-	triggers.Loop
+	background.Loop
 	answer func(context.Context, Callback) []byte
 	now    func() time.Time
 	logger *slog.Logger
-	jobs   triggers.Jobs
+	jobs   background.Jobs
 
 	mu   sync.Mutex
 	busy map[string]bool
@@ -60,7 +60,7 @@ type callbackEngine struct {
 
 func newCallbackEngine(c Callbacks, s *Server) *callbackEngine {
 	return &callbackEngine{
-		Callbacks: c, Loop: triggers.NewLoop(), answer: s.answerCallback, now: s.Now, logger: s.Logger, busy: map[string]bool{},
+		Callbacks: c, Loop: background.NewLoop(), answer: s.answerCallback, now: s.Now, logger: s.Logger, busy: map[string]bool{},
 	}
 }
 

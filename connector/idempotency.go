@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/usesoke/soke-connector/connector/background"
 	"github.com/usesoke/soke-connector/connector/soke"
-	"github.com/usesoke/soke-connector/triggers"
 )
 
 // answerLife is how long the answer of a paid call can be had again for nothing.
@@ -55,7 +55,7 @@ type paidOnce struct {
 	timeout time.Duration
 	now     func() time.Time
 	logger  *slog.Logger
-	jobs    triggers.Jobs
+	jobs    background.Jobs
 
 	mu      sync.Mutex
 	running map[[32]byte]*payment

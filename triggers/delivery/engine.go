@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/usesoke/soke-connector/connector/background"
 	"github.com/usesoke/soke-connector/connector/soke"
 	"github.com/usesoke/soke-connector/triggers"
 )
@@ -50,10 +51,10 @@ type EngineOptions struct {
 // Engine brings deliveries out of the outbox to their receivers.
 type Engine struct {
 	EngineOptions
-	triggers.Loop
+	background.Loop
 	client *http.Client
 	hosts  *hosts
-	jobs   triggers.Jobs
+	jobs   background.Jobs
 
 	mu   sync.Mutex
 	busy map[string]bool // subscriptions with an attempt on its way
@@ -74,7 +75,7 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 		o.Observe = func(string, Outcome, time.Duration) {}
 	}
 	return &Engine{
-		EngineOptions: o, Loop: triggers.NewLoop(), client: o.Guard.Client(Patience),
+		EngineOptions: o, Loop: background.NewLoop(), client: o.Guard.Client(Patience),
 		hosts: newHosts(), busy: map[string]bool{},
 	}, nil
 }

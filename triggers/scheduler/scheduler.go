@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/usesoke/soke-connector/connector/background"
 	"github.com/usesoke/soke-connector/connector/soke"
 	"github.com/usesoke/soke-connector/triggers"
 )
@@ -51,9 +52,9 @@ type Observation struct {
 // Scheduler runs watches when they are due.
 type Scheduler struct {
 	Options
-	triggers.Loop
+	background.Loop
 	byKey map[string]triggers.Trigger
-	jobs  triggers.Jobs
+	jobs  background.Jobs
 
 	mu      sync.Mutex
 	running map[string]*execution // by watch
@@ -91,7 +92,7 @@ func New(o Options) (*Scheduler, error) {
 		o.Committed = func() {}
 	}
 	s := &Scheduler{
-		Options: o, Loop: triggers.NewLoop(), byKey: map[string]triggers.Trigger{},
+		Options: o, Loop: background.NewLoop(), byKey: map[string]triggers.Trigger{},
 		running: map[string]*execution{}, busy: map[string]int{}, room: map[string]allowance{},
 	}
 	for _, t := range o.Triggers {

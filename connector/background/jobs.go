@@ -1,4 +1,5 @@
-package triggers
+// Package background is work that repeats, and work that is let finish.
+package background
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package triggers_test
+package background_test
 
 import (
 	"context"
@@ -6,12 +6,12 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/connector/background"
 )
 
 func TestWhatHasBegunIsLetFinishAndNothingBeginsAfterwards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var jobs triggers.Jobs
+		var jobs background.Jobs
 		if err := jobs.Settled(t.Context()); err != nil {
 			t.Errorf("nothing is under way: %v", err)
 		}
@@ -41,7 +41,7 @@ func TestWhatHasBegunIsLetFinishAndNothingBeginsAfterwards(t *testing.T) {
 }
 
 func TestJobsSettleAnyNumberOfTimes(t *testing.T) {
-	var jobs triggers.Jobs
+	var jobs background.Jobs
 	for range 100 {
 		ran := false
 		jobs.Begin(func() { ran = true })
