@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -52,15 +51,12 @@ type callbackEngine struct {
 	answer func(context.Context, Callback) []byte
 	now    func() time.Time
 	logger *slog.Logger
-	jobs   background.Jobs
-
-	mu   sync.Mutex
-	busy map[string]bool
+	jobs   background.Named // by callback
 }
 
 func newCallbackEngine(c Callbacks, s *Server) *callbackEngine {
 	return &callbackEngine{
-		Callbacks: c, Loop: background.NewLoop(), answer: s.answerCallback, now: s.Now, logger: s.Logger, busy: map[string]bool{},
+		Callbacks: c, Loop: background.NewLoop(), answer: s.answerCallback, now: s.Now, logger: s.Logger,
 	}
 }
 
@@ -73,12 +69,7 @@ func (e *callbackEngine) run(ctx context.Context) error {
 
 // round starts what is due and returns how long nothing else will be.
 func (e *callbackEngine) round(ctx context.Context) (time.Duration, error) {
-	e.mu.Lock()
-	busy := make([]string, 0, len(e.busy))
-	for id := range e.busy {
-		busy = append(busy, id)
-	}
-	e.mu.Unlock()
+	busy := e.jobs.IDs()
 	if len(busy) >= callbackWorkers {
 		return callbackIdle, nil
 	}
@@ -97,19 +88,11 @@ func (e *callbackEngine) round(ctx context.Context) (time.Duration, error) {
 }
 
 func (e *callbackEngine) start(ctx context.Context, c Callback) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.jobs.Begin(func() {
+	e.jobs.Begin(c.ID, func() {
 		if err := e.advance(context.WithoutCancel(ctx), c); err != nil {
 			e.logger.ErrorContext(ctx, "a callback could not be kept", "callback", c.ID, "cause", err.Error())
 		}
-		e.mu.Lock()
-		delete(e.busy, c.ID)
-		e.mu.Unlock()
-		e.Wake()
-	}) {
-		e.busy[c.ID] = true
-	}
+	}, e.Wake)
 }
 
 // advance brings a callback as far as it goes now.

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/usesoke/soke-connector/connector/background"
@@ -52,12 +51,9 @@ type EngineOptions struct {
 type Engine struct {
 	EngineOptions
 	background.Loop
-	client *http.Client
-	hosts  *hosts
-	jobs   background.Jobs
-
-	mu   sync.Mutex
-	busy map[string]bool // subscriptions with an attempt on its way
+	client   *http.Client
+	hosts    *hosts
+	attempts background.Named // by subscription
 }
 
 // NewEngine returns an engine. Nothing goes out before Run.
@@ -75,8 +71,7 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 		o.Observe = func(string, Outcome, time.Duration) {}
 	}
 	return &Engine{
-		EngineOptions: o, Loop: background.NewLoop(), client: o.Guard.Client(Patience),
-		hosts: newHosts(), busy: map[string]bool{},
+		EngineOptions: o, Loop: background.NewLoop(), client: o.Guard.Client(Patience), hosts: newHosts(),
 	}, nil
 }
 
@@ -91,11 +86,11 @@ func (e *Engine) Run(ctx context.Context) error {
 // stays in the outbox.
 func (e *Engine) Drain(ctx context.Context) error {
 	defer e.client.CloseIdleConnections()
-	return e.jobs.Drain(ctx)
+	return e.attempts.Drain(ctx)
 }
 
 // Settled waits until no attempt is under way, or ctx ends.
-func (e *Engine) Settled(ctx context.Context) error { return e.jobs.Settled(ctx) }
+func (e *Engine) Settled(ctx context.Context) error { return e.attempts.Settled(ctx) }
 
 // Round starts the attempts that are due now, as far as there is room, and returns how long
 // nothing else will be due. An attempt that ends calls Wake, because it makes room.
@@ -132,33 +127,21 @@ func (e *Engine) Round(ctx context.Context) (time.Duration, error) {
 	}
 }
 
+// free returns how many attempts may begin, and the subscriptions that have one under way.
 func (e *Engine) free() (int, []string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.jobs.Ended() {
+	if e.attempts.Ended() {
 		return 0, nil
 	}
-	busy := make([]string, 0, len(e.busy))
-	for id := range e.busy {
-		busy = append(busy, id)
-	}
+	busy := e.attempts.IDs()
 	return e.Workers - len(busy), busy
 }
 
 // start tries a delivery in the background.
 func (e *Engine) start(ctx context.Context, d triggers.DueDelivery) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.jobs.Begin(func() {
-		e.try(context.WithoutCancel(ctx), d)
-		e.mu.Lock()
-		delete(e.busy, d.ID)
-		e.mu.Unlock()
+	e.attempts.Begin(d.ID, func() { e.try(context.WithoutCancel(ctx), d) }, func() {
 		e.hosts.leave(d.Host)
 		e.Wake()
-	}) {
-		e.busy[d.ID] = true
-	}
+	})
 }
 
 // try makes one attempt and keeps what became of it.
