@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usesoke/soke-connector/connector/storetest"
 	"github.com/usesoke/soke-connector/triggers"
-	"github.com/usesoke/soke-connector/triggers/storetest"
 )
 
 // tables are all that a write of a watch may touch.

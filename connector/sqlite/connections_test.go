@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/usesoke/soke-connector/triggers/storetest"
+	"github.com/usesoke/soke-connector/connector/storetest"
 )
 
 func TestKeysTargetsAndTokensLieNowhereInClear(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/usesoke/soke-connector/connector/storetest"
 	"github.com/usesoke/soke-connector/triggers"
-	"github.com/usesoke/soke-connector/triggers/storetest"
 )
 
 // invariants are queries that find what must not be.

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usesoke/soke-connector/connector/storetest"
 	"github.com/usesoke/soke-connector/triggers"
-	"github.com/usesoke/soke-connector/triggers/storetest"
 )
 
 // openStore opens a new database for storetest.
