@@ -33,7 +33,7 @@ type Sighting struct {
 // Verdict is what a rule makes of a sighting.
 type Verdict struct {
 	Report bool
-	// Version tells this fact from earlier ones about the same keyword; "" means that the run does.
+	// Version tells this event from earlier ones about the same keyword; "" means that the run does.
 	Version string
 	// Mark is the score to remember from now on.
 	Mark *float64
@@ -53,8 +53,8 @@ type Run struct {
 	Known map[string]Known
 }
 
-// Fact is an event that is ready to be stored.
-type Fact struct {
+// Event is one event of a feed, ready to be stored.
+type Event struct {
 	ID         string
 	OccurredAt time.Time
 	Baseline   bool
@@ -62,18 +62,18 @@ type Fact struct {
 }
 
 // Detect returns what a feed reports of a run, in Soke's order, and the scores it remembers
-// afterwards (only those that changed). The same run always gives the same facts with the same
+// afterwards (only those that changed). The same run always gives the same events with the same
 // ids.
-func Detect(run Run, feed Feed, rule Rule, marks map[string]float64) ([]Fact, map[string]float64, error) {
+func Detect(run Run, feed Feed, rule Rule, marks map[string]float64) ([]Event, map[string]float64, error) {
 	sightings := distinct(run.Keywords)
 	if rule.Whole {
-		fact, err := wholeFact(run, feed, sightings)
+		event, err := researchEvent(run, feed, sightings)
 		if err != nil || (run.First && !rule.Baseline) {
 			return nil, nil, err
 		}
-		return []Fact{fact}, nil, nil
+		return []Event{event}, nil, nil
 	}
-	var facts []Fact
+	var events []Event
 	remember := map[string]float64{}
 	for _, seen := range sightings {
 		s := Sighting{Now: seen.keyword}
@@ -90,13 +90,13 @@ func Detect(run Run, feed Feed, rule Rule, marks map[string]float64) ([]Fact, ma
 		if !verdict.Report || (run.First && !rule.Baseline) {
 			continue
 		}
-		fact, err := keywordFact(run, feed, seen, s, verdict)
+		event, err := keywordEvent(run, feed, seen, s, verdict)
 		if err != nil {
 			return nil, nil, err
 		}
-		facts = append(facts, fact)
+		events = append(events, event)
 	}
-	return facts, remember, nil
+	return events, remember, nil
 }
 
 // Learn returns what a watch knows after a run that it did not know before. A keyword that left
@@ -175,9 +175,9 @@ func (r Run) head(id, kind string) Head {
 	}
 }
 
-func keywordFact(run Run, feed Feed, seen ranked, s Sighting, v Verdict) (Fact, error) {
+func keywordEvent(run Run, feed Feed, seen ranked, s Sighting, v Verdict) (Event, error) {
 	version := cmp.Or(v.Version, run.ID)
-	event := KeywordEvent{
+	body := KeywordEvent{
 		Head:                     run.head(EventID(run.Due, feed.ID, seen.keyword.Keyword, version), feed.Trigger),
 		Keyword:                  seen.keyword.Keyword,
 		CompetitionScore:         seen.keyword.CompetitionScore,
@@ -187,34 +187,35 @@ func keywordFact(run Run, feed Feed, seen ranked, s Sighting, v Verdict) (Fact, 
 		Details:                  encoded(seen.keyword),
 	}
 	if s.Before != nil {
-		event.PreviousTrendDirection = textOrNil(s.Before.TrendDirection)
+		body.PreviousTrendDirection = textOrNil(s.Before.TrendDirection)
 	}
-	return fact(event.Head, event)
+	return newEvent(body.Head, body)
 }
 
-func wholeFact(run Run, feed Feed, sightings []ranked) (Fact, error) {
-	event := ResearchEvent{
+func researchEvent(run Run, feed Feed, sightings []ranked) (Event, error) {
+	body := ResearchEvent{
 		Head:     run.head(EventID(run.Due, feed.ID, "", run.ID), feed.Trigger),
 		Keywords: run.Keywords,
 		Count:    len(run.Keywords),
 	}
-	if event.Keywords == nil {
-		event.Keywords = []soke.Keyword{}
+	if body.Keywords == nil {
+		body.Keywords = []soke.Keyword{}
 	}
 	for _, seen := range sightings {
 		if _, known := run.Known[seen.fold]; !known {
-			event.NewCount++
+			body.NewCount++
 		}
 	}
-	return fact(event.Head, event)
+	return newEvent(body.Head, body)
 }
 
-func fact(head Head, event any) (Fact, error) {
-	body, err := json.Marshal(event)
+// newEvent encodes an event's body, which begins with head.
+func newEvent(head Head, body any) (Event, error) {
+	encoded, err := json.Marshal(body)
 	if err != nil {
-		return Fact{}, fmt.Errorf("encoding event %s: %w", head.ID, err)
+		return Event{}, fmt.Errorf("encoding event %s: %w", head.ID, err)
 	}
-	return Fact{ID: head.ID, OccurredAt: head.OccurredAt, Baseline: head.Baseline, Body: body}, nil
+	return Event{ID: head.ID, OccurredAt: head.OccurredAt, Baseline: head.Baseline, Body: encoded}, nil
 }
 
 func textOrNil(s string) *string {

@@ -30,7 +30,7 @@ func openAll(m *memory) {
 	}
 }
 
-func TestTheOrderOfAResultMakesNoDifferenceToItsFacts(t *testing.T) {
+func TestTheOrderOfAResultMakesNoDifferenceToItsEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		first, second := newMemory(t), newMemory(t)
 		for _, m := range []*memory{first, second} {
@@ -68,11 +68,11 @@ func sameKnown(a, b triggers.Known) bool {
 	return same && a.Keyword == b.Keyword && a.TrendDirection == b.TrendDirection
 }
 
-// withoutRank is what facts say but for the order in which Soke ranked the keywords.
-func withoutRank(t failer, facts []triggers.Fact) []string {
-	out := make([]string, len(facts))
-	for i, f := range facts {
-		e := read(t, f)
+// withoutRank is what events say but for the order in which Soke ranked the keywords.
+func withoutRank(t failer, events []triggers.Event) []string {
+	out := make([]string, len(events))
+	for i, event := range events {
+		e := read(t, event)
 		previous := -1.0
 		if e.PreviousCompetitionScore != nil {
 			previous = *e.PreviousCompetitionScore
@@ -89,13 +89,13 @@ func TestARunThatIsRepeatedReportsTheSameEventsByteForByte(t *testing.T) {
 		openAll(m)
 		for range rapid.IntRange(1, 6).Draw(t, "runs") {
 			result := written(t, drawResult(t))
-			var before [][]triggers.Fact
+			var before [][]triggers.Event
 			for _, f := range m.feeds {
-				facts, _, err := triggers.Detect(m.run(result), f.Feed, f.rule, f.marks)
+				events, _, err := triggers.Detect(m.run(result), f.Feed, f.rule, f.marks)
 				if err != nil {
 					t.Fatal(err)
 				}
-				before = append(before, facts)
+				before = append(before, events)
 			}
 			for i, again := range m.research(result) {
 				if fmt.Sprint(again) != fmt.Sprint(before[i]) {
@@ -113,9 +113,9 @@ func TestIDsOfLaterRunsSortBehindThoseOfEarlierOnes(t *testing.T) {
 		latest := ""
 		for range rapid.IntRange(2, 8).Draw(t, "runs") {
 			var ids []string
-			for _, facts := range m.research(written(t, drawResult(t))) {
-				for _, f := range facts {
-					ids = append(ids, f.ID)
+			for _, events := range m.research(written(t, drawResult(t))) {
+				for _, e := range events {
+					ids = append(ids, e.ID)
 				}
 			}
 			if len(ids) == 0 {

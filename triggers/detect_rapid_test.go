@@ -140,11 +140,11 @@ func (m model) drops(n, threshold int) []string {
 	return out
 }
 
-// told is what facts say, in the model's words.
-func told(t failer, facts []triggers.Fact) []string {
+// told is what events say, in the model's words.
+func told(t failer, events []triggers.Event) []string {
 	var out []string
-	for _, f := range facts {
-		e := read(t, f)
+	for _, event := range events {
+		e := read(t, event)
 		index := slices.IndexFunc(words, func(w word) bool { return slices.Contains(w.spellings, e.Keyword) })
 		text := fmt.Sprint(index)
 		switch e.Type {
@@ -185,13 +185,13 @@ func TestOverAnyResearchesEveryFactIsReportedOnceAndNothingElse(t *testing.T) {
 				}
 				f := m.open(key, parameters[key])
 				expectBaseline(t, f, says, n)
-				noted(t, ids, f.facts)
+				noted(t, ids, f.events)
 			}
 			says.history = append(says.history, drawResult(t))
-			for i, facts := range m.research(written(t, says.history[n])) {
+			for i, events := range m.research(written(t, says.history[n])) {
 				f := m.feeds[i]
 				says.opened = opens[f.Trigger]
-				noted(t, ids, facts)
+				noted(t, ids, events)
 				var want []string
 				switch f.Trigger {
 				case "new-keyword":
@@ -204,12 +204,12 @@ func TestOverAnyResearchesEveryFactIsReportedOnceAndNothingElse(t *testing.T) {
 					want = []string{fmt.Sprint("new ", len(says.newKeywords(n)))}
 				}
 				slices.Sort(want)
-				if got := told(t, facts); !slices.Equal(got, want) {
+				if got := told(t, events); !slices.Equal(got, want) {
 					t.Fatalf("run %d: %s reports %q, want %q", n, f.Trigger, got, want)
 				}
-				for _, fact := range facts {
-					if fact.Baseline != (n == 0) {
-						t.Fatalf("run %d: %s has baseline %v", n, fact.ID, fact.Baseline)
+				for _, event := range events {
+					if event.Baseline != (n == 0) {
+						t.Fatalf("run %d: %s has baseline %v", n, event.ID, event.Baseline)
 					}
 				}
 			}
@@ -233,22 +233,22 @@ func expectBaseline(t *rapid.T, f *feed, m model, n int) {
 		want = []string{fmt.Sprint("new ", len(m.history[n-1]))}
 	}
 	slices.Sort(want)
-	if got := told(t, f.facts); !slices.Equal(got, want) {
+	if got := told(t, f.events); !slices.Equal(got, want) {
 		t.Fatalf("opened before run %d, %s begins with %q, want %q", n, f.Trigger, got, want)
 	}
-	for _, fact := range f.facts {
-		if !fact.Baseline {
-			t.Fatalf("%s is no baseline", fact.Body)
+	for _, event := range f.events {
+		if !event.Baseline {
+			t.Fatalf("%s is no baseline", event.Body)
 		}
 	}
 }
 
 // noted notes ids and fails for one that was there.
-func noted(t *rapid.T, ids map[string]bool, facts []triggers.Fact) {
-	for _, f := range facts {
-		if ids[f.ID] {
-			t.Fatalf("the id %s was there before: %s", f.ID, f.Body)
+func noted(t *rapid.T, ids map[string]bool, events []triggers.Event) {
+	for _, e := range events {
+		if ids[e.ID] {
+			t.Fatalf("the id %s was there before: %s", e.ID, e.Body)
 		}
-		ids[f.ID] = true
+		ids[e.ID] = true
 	}
 }

@@ -19,7 +19,7 @@ type Head struct {
 	Region     string    `json:"region" title:"Region"`
 }
 
-// KeywordEvent is a fact about one keyword.
+// KeywordEvent is the body of an event about one keyword.
 type KeywordEvent struct {
 	Head
 	Keyword                  string          `json:"keyword" title:"Keyword" help:"As Soke wrote it."`
@@ -31,7 +31,7 @@ type KeywordEvent struct {
 	Details                  json.RawMessage `json:"details" title:"Details" help:"The keyword as Soke sent it."`
 }
 
-// ResearchEvent is a whole run's report.
+// ResearchEvent is the body of an event that is a whole run's report.
 type ResearchEvent struct {
 	Head
 	Keywords []soke.Keyword `json:"keywords" title:"Keywords" help:"Every keyword of the run, best first."`

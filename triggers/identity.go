@@ -32,7 +32,7 @@ func RunID(watchID string, due time.Time) string {
 	return "run_" + stamp(due) + digest(10, watchID, due.UTC().Format(time.RFC3339Nano))
 }
 
-// EventID is the identity of a fact: a feed reports it once, of a keyword ("" for a whole run's
+// EventID is the identity of an event: a feed reports it once, of a keyword ("" for a whole run's
 // report), in a version that counts the changes of the keyword. It sorts by the run's due time.
 func EventID(due time.Time, feedID, keyword, version string) string {
 	return "evt_" + stamp(due) + digest(15, feedID, Fold(keyword), version)

@@ -28,7 +28,7 @@ type feed struct {
 	trigger triggers.Trigger
 	rule    triggers.Rule
 	marks   map[string]float64
-	facts   []triggers.Fact
+	events  []triggers.Event
 }
 
 func newMemory(t failer) *memory {
@@ -58,11 +58,11 @@ func (m *memory) open(key, parameters string) *feed {
 		return f
 	}
 	o := triggers.Opening{Trigger: trigger, Parameters: f.Parameters, Schedule: m.watch.Schedule, Research: m.watch.Research}
-	facts, marks, err := o.Baseline(m.watch, f.Feed, *m.latest)
+	events, marks, err := o.Baseline(m.watch, f.Feed, *m.latest)
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	f.facts = append(f.facts, facts...)
+	f.events = append(f.events, events...)
 	maps.Copy(f.marks, marks)
 	return f
 }
@@ -76,16 +76,16 @@ func (m *memory) run(keywords []soke.Keyword) triggers.Run {
 }
 
 // research makes the next run and returns what each feed reports of it, in the order of the feeds.
-func (m *memory) research(keywords []soke.Keyword) [][]triggers.Fact {
+func (m *memory) research(keywords []soke.Keyword) [][]triggers.Event {
 	run := m.run(keywords)
-	reports := make([][]triggers.Fact, len(m.feeds))
+	reports := make([][]triggers.Event, len(m.feeds))
 	for i, f := range m.feeds {
-		facts, marks, err := triggers.Detect(run, f.Feed, f.rule, f.marks)
+		events, marks, err := triggers.Detect(run, f.Feed, f.rule, f.marks)
 		if err != nil {
 			m.t.Fatal(err)
 		}
-		reports[i] = facts
-		f.facts = append(f.facts, facts...)
+		reports[i] = events
+		f.events = append(f.events, events...)
 		maps.Copy(f.marks, marks)
 	}
 	maps.Copy(m.known, triggers.Learn(run))
@@ -125,7 +125,7 @@ func keyword(t failer, text string, hundredths int, trend string) soke.Keyword {
 	return k
 }
 
-// event is the body of a fact as a receiver reads it.
+// event is the body of an event as a receiver reads it.
 type event struct {
 	ID, Type, WatchID, RunID, Topic, Region, Keyword string
 	OccurredAt                                       time.Time
@@ -136,13 +136,13 @@ type event struct {
 	Keywords                                         []json.RawMessage
 }
 
-func read(t failer, f triggers.Fact) event {
+func read(t failer, stored triggers.Event) event {
 	var e event
-	if err := json.Unmarshal(f.Body, &e); err != nil {
+	if err := json.Unmarshal(stored.Body, &e); err != nil {
 		t.Fatal(err)
 	}
-	if e.ID != f.ID || e.Baseline != f.Baseline || !e.OccurredAt.Equal(f.OccurredAt) {
-		t.Fatal(fmt.Sprintf("the fact %+v has the body %s", f, f.Body))
+	if e.ID != stored.ID || e.Baseline != stored.Baseline || !e.OccurredAt.Equal(stored.OccurredAt) {
+		t.Fatal(fmt.Sprintf("the event %+v has the body %s", stored, stored.Body))
 	}
 	return e
 }
@@ -154,8 +154,8 @@ func TestAKeywordThatLeavesAndReturnsIsNotNewAgain(t *testing.T) {
 	m.research([]soke.Keyword{grinder, kettle})
 	m.research([]soke.Keyword{kettle})
 	m.research([]soke.Keyword{keyword(t, "ESPRESSO  grinder", 10, "rising"), kettle})
-	if len(f.facts) != 2 {
-		t.Errorf("two keywords made %d events", len(f.facts))
+	if len(f.events) != 2 {
+		t.Errorf("two keywords made %d events", len(f.events))
 	}
 }
 
@@ -164,8 +164,8 @@ func TestADropIsMeasuredAgainstTheScoreThatWasReportedLast(t *testing.T) {
 	f := m.open("competition-drop", `{"threshold":0.1}`)
 	var reported []string
 	for i, score := range []int{60, 55, 51, 50, 45, 70, 41, 40, -1, 30} {
-		for _, fact := range m.research([]soke.Keyword{keyword(t, "grinder", score, "stable")})[0] {
-			e := read(t, fact)
+		for _, event := range m.research([]soke.Keyword{keyword(t, "grinder", score, "stable")})[0] {
+			e := read(t, event)
 			reported = append(reported, fmt.Sprintf("%d: %.2f to %.2f", i, *e.PreviousCompetitionScore, *e.CompetitionScore))
 		}
 	}
@@ -173,7 +173,7 @@ func TestADropIsMeasuredAgainstTheScoreThatWasReportedLast(t *testing.T) {
 	if fmt.Sprint(reported) != fmt.Sprint(want) {
 		t.Errorf("reported %q, want %q", reported, want)
 	}
-	if len(f.facts) != len(want) {
-		t.Errorf("%d events", len(f.facts))
+	if len(f.events) != len(want) {
+		t.Errorf("%d events", len(f.events))
 	}
 }

@@ -14,7 +14,7 @@ func (declared) NewKeyword() Trigger {
 		},
 	}, watchOnly, func(none) Rule {
 		return Rule{Baseline: true, Keyword: func(s Sighting) Verdict {
-			// A keyword is new to its watch once, so the fact needs no run to tell it apart.
+			// A keyword is new to its watch once, so the event needs no run to tell it apart.
 			return Verdict{Report: s.Before == nil, Version: "seen"}
 		}}
 	})

@@ -31,7 +31,7 @@ type Opened struct {
 
 // Baseline returns what a feed that is opened on a watch that has already run begins with: the
 // latest result, as if it had been the first.
-func (o Opening) Baseline(watch Watch, feed Feed, latest Result) ([]Fact, map[string]float64, error) {
+func (o Opening) Baseline(watch Watch, feed Feed, latest Result) ([]Event, map[string]float64, error) {
 	rule, err := o.Trigger.Rule(o.Parameters)
 	if err != nil {
 		return nil, nil, err

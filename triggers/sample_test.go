@@ -18,7 +18,7 @@ import (
 )
 
 // detected returns what each trigger reports of researches in the sandbox, baselines left out.
-func detected(t *testing.T) map[string][]triggers.Fact {
+func detected(t *testing.T) map[string][]triggers.Event {
 	t.Helper()
 	upstream := httptest.NewServer(sandbox.New(sandbox.Options{}))
 	defer upstream.Close()
@@ -34,15 +34,15 @@ func detected(t *testing.T) map[string][]triggers.Fact {
 	session := client.Session(soke.Credential{Key: key})
 	m := newMemory(t)
 	openAll(m)
-	found := map[string][]triggers.Fact{}
+	found := map[string][]triggers.Event{}
 	for n := range 4 {
 		research, err := session.ResearchKeywords(t.Context(), soke.KeywordsRequest{Topic: "home espresso", Platform: "youtube", Region: "US", MaxResults: 20, RecencyDays: 365})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, facts := range m.research(research.Keywords) {
+		for i, events := range m.research(research.Keywords) {
 			if n > 0 {
-				found[m.feeds[i].Trigger] = append(found[m.feeds[i].Trigger], facts...)
+				found[m.feeds[i].Trigger] = append(found[m.feeds[i].Trigger], events...)
 			}
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/usesoke/soke-connector/schemas"
 )
 
-// Trigger is one kind of fact that users can be told about.
+// Trigger is one kind of event that users can be told about.
 type Trigger struct {
 	// Key names the trigger in paths and packages: lower case with dashes.
 	Key string
@@ -68,13 +68,13 @@ func All() []Trigger {
 // New completes a declaration with its typed input, what of it are the trigger's own parameters,
 // the shape of its events and its rule. It panics when the types cannot be expressed as a form,
 // which a test of the catalogue finds long before a user.
-func New[In, Parameters, Event any](t Trigger, split func(In) (WatchInput, Parameters), rule func(Parameters) Rule) Trigger {
+func New[In, Parameters, Body any](t Trigger, split func(In) (WatchInput, Parameters), rule func(Parameters) Rule) Trigger {
 	t.Credits = actions.ResearchCredits
 	var err error
 	if t.Input, err = schemas.Input[In](); err != nil {
 		panic(fmt.Sprintf("trigger %s: input: %v", t.Key, err))
 	}
-	if t.Output, err = schemas.Output[Event](); err != nil {
+	if t.Output, err = schemas.Output[Body](); err != nil {
 		panic(fmt.Sprintf("trigger %s: output: %v", t.Key, err))
 	}
 	t.bind = func(form *schemas.Object) (Bound, error) {

@@ -141,7 +141,7 @@ type Report struct {
 // FeedReport is what a run has to say in one feed.
 type FeedReport struct {
 	FeedID string
-	Facts  []Fact
+	Events []Event
 	Marks  map[string]float64
 }
 

@@ -269,11 +269,11 @@ func (db *DB) keepReport(ctx context.Context, tx *sql.Tx, s triggers.Settlement,
 	}
 	events := 0
 	for _, f := range r.Feeds {
-		first, last, err := db.insertFacts(ctx, tx, f)
+		first, last, err := db.insertEvents(ctx, tx, f)
 		if err != nil {
 			return err
 		}
-		events += len(f.Facts)
+		events += len(f.Events)
 		if first == 0 || r.Run.First {
 			continue
 		}

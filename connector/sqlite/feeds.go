@@ -101,20 +101,20 @@ func (db *DB) fillFeed(ctx context.Context, tx *sql.Tx, o triggers.Opening, open
 		return err
 	}
 	latest.Due, latest.At = moment(due), moment(at)
-	facts, marks, err := o.Baseline(opened.Watch, opened.Feed, latest)
+	events, marks, err := o.Baseline(opened.Watch, opened.Feed, latest)
 	if err != nil {
 		return err
 	}
-	_, _, err = db.insertFacts(ctx, tx, triggers.FeedReport{FeedID: opened.Feed.ID, Facts: facts, Marks: marks})
+	_, _, err = db.insertEvents(ctx, tx, triggers.FeedReport{FeedID: opened.Feed.ID, Events: events, Marks: marks})
 	return err
 }
 
-// insertFacts writes the events and marks of a feed, and returns the places of the first and last
+// insertEvents writes the events and marks of a feed, and returns the places of the first and last
 // event; both are 0 if there was none that was not known.
-func (db *DB) insertFacts(ctx context.Context, tx *sql.Tx, r triggers.FeedReport) (first, last int64, err error) {
-	for _, f := range r.Facts {
+func (db *DB) insertEvents(ctx context.Context, tx *sql.Tx, r triggers.FeedReport) (first, last int64, err error) {
+	for _, e := range r.Events {
 		result, err := db.writer.exec(ctx, tx, `INSERT INTO events (id, feed_id, occurred_at, baseline, body) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO NOTHING`, f.ID, r.FeedID, f.OccurredAt.UnixMilli(), f.Baseline, string(f.Body))
+			ON CONFLICT (id) DO NOTHING`, e.ID, r.FeedID, e.OccurredAt.UnixMilli(), e.Baseline, string(e.Body))
 		if err != nil {
 			return 0, 0, err
 		}

@@ -170,9 +170,9 @@ func (h *House) Report(c triggers.Claim, found ...soke.Keyword) triggers.Settlem
 	for _, f := range known.Feeds {
 		rule, err := h.trigger(f.Trigger).Rule(f.Parameters)
 		h.must(err)
-		facts, marks, err := triggers.Detect(run, f.Feed, rule, f.Marks)
+		events, marks, err := triggers.Detect(run, f.Feed, rule, f.Marks)
 		h.must(err)
-		out.Report.Feeds = append(out.Report.Feeds, triggers.FeedReport{FeedID: f.ID, Facts: facts, Marks: marks})
+		out.Report.Feeds = append(out.Report.Feeds, triggers.FeedReport{FeedID: f.ID, Events: events, Marks: marks})
 	}
 	out.Occurred = []triggers.Occurrence{{Due: c.DueAt, Outcome: triggers.Ran, Count: 1, At: h.Clock()}}
 	return out

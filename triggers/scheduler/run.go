@@ -165,14 +165,14 @@ func (s *Scheduler) report(ctx context.Context, c triggers.Claim, run triggers.R
 			s.Logger.ErrorContext(ctx, "a feed cannot be read and is left out", "feed", feed.ID, "cause", err.Error())
 			continue
 		}
-		facts, marks, err := triggers.Detect(run, feed.Feed, rule, feed.Marks)
+		detected, marks, err := triggers.Detect(run, feed.Feed, rule, feed.Marks)
 		if err != nil {
 			return nil, err
 		}
 		if !run.First {
-			events[feed.Trigger] += len(facts)
+			events[feed.Trigger] += len(detected)
 		}
-		report.Feeds = append(report.Feeds, triggers.FeedReport{FeedID: feed.ID, Facts: facts, Marks: marks})
+		report.Feeds = append(report.Feeds, triggers.FeedReport{FeedID: feed.ID, Events: detected, Marks: marks})
 	}
 	now := s.Now()
 	next := following(c, now)
