@@ -65,7 +65,7 @@ func faults(t *testing.T, db *DB, act func() error) {
 }
 
 func TestARunThatFailsAtAnyStatementKeepsNothing(t *testing.T) {
-	h, db := newHouse(t)
+	h, db := newHarness(t)
 	s := h.Queue("a", "https://one.example/1", 0)
 	for _, trigger := range []string{"trend-change", "competition-drop", "research-completed"} {
 		_, err := h.Subscribe(t.Context(), h.Subscribing("a", trigger, "espresso", "https://one.example/"+trigger))
@@ -85,7 +85,7 @@ func TestARunThatFailsAtAnyStatementKeepsNothing(t *testing.T) {
 }
 
 func TestAPauseThatFailsAtAnyStatementIsNeitherKeptNorTold(t *testing.T) {
-	h, db := newHouse(t)
+	h, db := newHarness(t)
 	s := h.Queue("a", "https://one.example/1", 0)
 	settlement := h.Report(h.Claim(s.WatchID))
 	settlement.Report, settlement.State, settlement.TellPaused = nil, triggers.Paused, true
@@ -97,7 +97,7 @@ func TestAPauseThatFailsAtAnyStatementIsNeitherKeptNorTold(t *testing.T) {
 }
 
 func TestASubscribeThatFailsAtAnyStatementKeepsNothing(t *testing.T) {
-	h, db := newHouse(t)
+	h, db := newHarness(t)
 	w := h.Open("a", "research-completed", "espresso").Watch
 	h.Research(w.ID, storetest.Words("grinder", "kettle")...)
 	s := h.Subscribing("a", "new-keyword", "espresso", "https://one.example/1")
@@ -108,7 +108,7 @@ func TestASubscribeThatFailsAtAnyStatementKeepsNothing(t *testing.T) {
 }
 
 func TestARotationThatFailsAtAnyStatementMovesNothing(t *testing.T) {
-	h, db := newHouse(t)
+	h, db := newHarness(t)
 	h.Queue("a", "https://one.example/1", 2)
 	h.Queue("b", "https://one.example/1", 2)
 	faults(t, db, func() error {
@@ -118,7 +118,7 @@ func TestARotationThatFailsAtAnyStatementMovesNothing(t *testing.T) {
 }
 
 func TestEveryDueTimeIsRecordedOnce(t *testing.T) {
-	h, db := newHouse(t)
+	h, db := newHarness(t)
 	w := h.Open("a", "new-keyword", "espresso").Watch
 	due := h.Clock()
 	for _, o := range [][]triggers.Occurrence{

@@ -13,8 +13,8 @@ import (
 )
 
 func TestKeysTargetsAndTokensLieNowhereInClear(t *testing.T) {
-	h, db := newHouse(t)
-	furnish(h)
+	h, db := newHarness(t)
+	populate(h)
 	s, err := h.Subscribe(t.Context(), h.Subscribing("a", "new-keyword", "espresso", "https://five.example/canary-five"))
 	must(t, err)
 	canaries := []string{"sk_live_storetest", "canary", strings.TrimPrefix(s.Token, "unsub_")}
@@ -47,8 +47,8 @@ func TestKeysTargetsAndTokensLieNowhereInClear(t *testing.T) {
 }
 
 func TestARotationOfTheMasterKeySealsConnectionsAndSubscriptionsAnew(t *testing.T) {
-	h, db := newHouse(t)
-	furnish(h)
+	h, db := newHarness(t)
+	populate(h)
 	sealed := map[string]int{"connections.key": 2, "connections.previous_key": 1, "subscriptions.target": 4, "subscriptions.token": 4}
 	old := string(db.vault.keys.Load().mark)
 	must(t, db.RotateMasterKey(t.Context()))
@@ -86,7 +86,7 @@ func TestARotationOfTheMasterKeySealsConnectionsAndSubscriptionsAnew(t *testing.
 }
 
 func TestAKeyThatReturnsAfterARotationHasAConnectionOfItsOwn(t *testing.T) {
-	h, db := newHouse(t)
+	h, db := newHarness(t)
 	first := h.Open("a", "new-keyword", "espresso").Watch
 	_, err := db.Rotate(t.Context(), h.Key("a"), h.Key("b"), h.Clock())
 	must(t, err)

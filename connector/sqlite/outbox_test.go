@@ -32,18 +32,18 @@ var invariants = map[string]string{
 		WHERE w.state = 'asleep' AND s.state != 'ended' AND s.test_until IS NULL`,
 }
 
-// street is a model of the outbox: users, what they subscribe to and what waits for them.
-type street struct {
+// model is what the outbox has to be: users, what they subscribe to and what waits for them.
+type model struct {
 	*rapid.T
-	house *storetest.House
-	db    *DB
-	homes map[string]*home // by user
-	words int
-	said  map[string]time.Time // when each word was found
+	harness *storetest.Harness
+	db      *DB
+	tenants map[string]*tenant // by user
+	words   int
+	said    map[string]time.Time // when each word was found
 }
 
-// home is a connection.
-type home struct {
+// tenant is what a connection has.
+type tenant struct {
 	watches map[string]string // by topic
 	ran     map[string]bool
 	asleep  map[string]bool
@@ -56,8 +56,8 @@ type sub struct {
 	waiting           []string // oldest first, each with the number of its word in front
 }
 
-func (h *home) at(target string) *sub {
-	for _, s := range h.subs {
+func (t *tenant) at(target string) *sub {
+	for _, s := range t.subs {
 		if s.target == target && s.state != triggers.Ended {
 			return s
 		}
@@ -65,141 +65,141 @@ func (h *home) at(target string) *sub {
 	return nil
 }
 
-func (s *street) user() string { return rapid.SampledFrom([]string{"a", "b", "c"}).Draw(s.T, "user") }
-func (s *street) topic() string {
-	return rapid.SampledFrom([]string{"tea", "coffee"}).Draw(s.T, "topic")
+func (m *model) user() string { return rapid.SampledFrom([]string{"a", "b", "c"}).Draw(m.T, "user") }
+func (m *model) topic() string {
+	return rapid.SampledFrom([]string{"tea", "coffee"}).Draw(m.T, "topic")
 }
 
-// anyone draws a user who has a home.
-func (s *street) anyone() (string, *home) {
+// anyone draws a user who has a connection.
+func (m *model) anyone() (string, *tenant) {
 	var users []string
-	for user := range s.homes {
+	for user := range m.tenants {
 		users = append(users, user)
 	}
 	if len(users) == 0 {
-		s.Skip("nobody is there")
+		m.Skip("nobody is there")
 	}
 	slices.Sort(users)
-	user := rapid.SampledFrom(users).Draw(s.T, "who")
-	return user, s.homes[user]
+	user := rapid.SampledFrom(users).Draw(m.T, "who")
+	return user, m.tenants[user]
 }
 
-func (s *street) must(err error) {
+func (m *model) must(err error) {
 	if err != nil {
-		s.Fatal(err)
+		m.Fatal(err)
 	}
 }
 
-func (s *street) subscribe(*rapid.T) {
-	user, topic := s.user(), s.topic()
-	target := fmt.Sprint("https://one.example/", rapid.IntRange(1, 3).Draw(s.T, "target"))
-	made, err := s.db.Subscribe(context.Background(), s.house.Subscribing(user, "new-keyword", topic, target))
-	s.must(err)
-	h := s.homes[user]
-	if h == nil {
-		h = &home{watches: map[string]string{}, ran: map[string]bool{}, asleep: map[string]bool{}}
-		s.homes[user] = h
+func (m *model) subscribe(*rapid.T) {
+	user, topic := m.user(), m.topic()
+	target := fmt.Sprint("https://one.example/", rapid.IntRange(1, 3).Draw(m.T, "target"))
+	made, err := m.db.Subscribe(context.Background(), m.harness.Subscribing(user, "new-keyword", topic, target))
+	m.must(err)
+	t := m.tenants[user]
+	if t == nil {
+		t = &tenant{watches: map[string]string{}, ran: map[string]bool{}, asleep: map[string]bool{}}
+		m.tenants[user] = t
 	}
-	h.watches[topic] = made.WatchID
-	delete(h.asleep, topic)
-	at := h.at(target)
+	t.watches[topic] = made.WatchID
+	delete(t.asleep, topic)
+	at := t.at(target)
 	if (at == nil) != made.New {
-		s.Fatalf("the subscription of %s is new: %v", target, made.New)
+		m.Fatalf("the subscription of %s is new: %v", target, made.New)
 	}
 	if at == nil {
 		at = &sub{target: target}
-		h.subs = append(h.subs, at)
+		t.subs = append(t.subs, at)
 	}
 	at.id, at.topic, at.state = made.ID, topic, triggers.Active
 }
 
-func (s *street) end(*rapid.T) {
-	user, h := s.anyone()
-	if len(h.subs) == 0 {
-		s.Skip()
+func (m *model) end(*rapid.T) {
+	user, t := m.anyone()
+	if len(t.subs) == 0 {
+		m.Skip()
 	}
-	at := rapid.SampledFrom(h.subs).Draw(s.T, "subscription")
-	s.must(s.db.EndSubscription(context.Background(), s.house.Key(user), "", "zapier", at.id, s.house.Clock()))
-	if live := h.at(at.target); live != nil && live.id == at.id {
+	at := rapid.SampledFrom(t.subs).Draw(m.T, "subscription")
+	m.must(m.db.EndSubscription(context.Background(), m.harness.Key(user), "", "zapier", at.id, m.harness.Clock()))
+	if live := t.at(at.target); live != nil && live.id == at.id {
 		live.state, live.waiting = triggers.Ended, nil
 	}
 }
 
-func (s *street) run(*rapid.T) {
-	_, h := s.anyone()
-	topic := s.topic()
-	if h.watches[topic] == "" || h.asleep[topic] {
-		s.Skip()
+func (m *model) run(*rapid.T) {
+	_, t := m.anyone()
+	topic := m.topic()
+	if t.watches[topic] == "" || t.asleep[topic] {
+		m.Skip()
 	}
-	s.house.Pass(time.Hour)
-	s.words++
-	text := fmt.Sprintf("%04d", s.words)
-	s.said[text] = s.house.Clock()
-	s.must(s.db.Settle(context.Background(), s.house.Report(s.house.Claim(h.watches[topic]), storetest.Words(text)...)))
-	if h.ran[topic] {
-		for _, at := range h.subs {
+	m.harness.Pass(time.Hour)
+	m.words++
+	text := fmt.Sprintf("%04d", m.words)
+	m.said[text] = m.harness.Clock()
+	m.must(m.db.Settle(context.Background(), m.harness.Report(m.harness.Claim(t.watches[topic]), storetest.Words(text)...)))
+	if t.ran[topic] {
+		for _, at := range t.subs {
 			if at.topic == topic && at.state != triggers.Ended {
 				at.waiting = append(at.waiting, text)
 			}
 		}
 	}
-	h.ran[topic] = true
+	t.ran[topic] = true
 }
 
 // try makes one attempt on everything that is due, each in its turn.
-func (s *street) try(*rapid.T) {
-	all, _, err := s.db.DueDeliveries(context.Background(), s.house.Clock(), 100, nil, nil)
-	s.must(err)
+func (m *model) try(*rapid.T) {
+	all, _, err := m.db.DueDeliveries(context.Background(), m.harness.Clock(), 100, nil, nil)
+	m.must(err)
 	var tried []string
 	for range all {
-		due, _, err := s.db.DueDeliveries(context.Background(), s.house.Clock(), 1, tried, nil)
-		s.must(err)
+		due, _, err := m.db.DueDeliveries(context.Background(), m.harness.Clock(), 1, tried, nil)
+		m.must(err)
 		if len(due) != 1 {
-			s.Fatalf("after %d of %d that are due nobody has a turn", len(tried), len(all))
+			m.Fatalf("after %d of %d that are due nobody has a turn", len(tried), len(all))
 		}
 		d := due[0]
 		tried = append(tried, d.ID)
-		at := s.find(d.ID)
-		if at == nil || len(at.waiting) == 0 || at.waiting[0] != said(s, d) {
-			s.Fatalf("%s is due on %+v", said(s, d), at)
+		at := m.find(d.ID)
+		if at == nil || len(at.waiting) == 0 || at.waiting[0] != said(m, d) {
+			m.Fatalf("%s is due on %+v", said(m, d), at)
 		}
-		a := triggers.Attempt{Delivery: d, At: s.house.Clock(), State: at.state, Attempts: d.Delivery.Attempts + 1}
-		switch rapid.SampledFrom([]string{"delivered", "delivered", "retry", "probed", "paused", "ended"}).Draw(s.T, "outcome") {
+		a := triggers.Attempt{Delivery: d, At: m.harness.Clock(), State: at.state, Attempts: d.Delivery.Attempts + 1}
+		switch rapid.SampledFrom([]string{"delivered", "delivered", "retry", "probed", "paused", "ended"}).Draw(m.T, "outcome") {
 		case "delivered":
 			a.Delivered, a.State = true, triggers.Active
 			at.waiting = at.waiting[1:]
 		case "retry":
-			a.NextAt = s.house.Clock().Add(90 * time.Minute)
+			a.NextAt = m.harness.Clock().Add(90 * time.Minute)
 		case "probed":
-			a.State, a.NextAt = triggers.Paused, s.house.Clock().Add(time.Hour)
+			a.State, a.NextAt = triggers.Paused, m.harness.Clock().Add(time.Hour)
 		case "paused":
 			a.State = triggers.Paused
 		default:
 			a.State, at.waiting = triggers.Ended, nil
 		}
 		at.state = a.State
-		s.must(s.db.SettleAttempt(context.Background(), a))
+		m.must(m.db.SettleAttempt(context.Background(), a))
 	}
 }
 
 // prune forgets what is older than some hours.
-func (s *street) prune(*rapid.T) {
-	age := time.Duration(rapid.IntRange(1, 6).Draw(s.T, "hours")) * time.Hour
+func (m *model) prune(*rapid.T) {
+	age := time.Duration(rapid.IntRange(1, 6).Draw(m.T, "hours")) * time.Hour
 	for more := true; more; {
 		var err error
-		more, err = s.db.Prune(context.Background(), Retention{Events: age, Runs: age, Attempts: age}, s.house.Clock(), 2)
-		s.must(err)
+		more, err = m.db.Prune(context.Background(), Retention{Events: age, Runs: age, Attempts: age}, m.harness.Clock(), 2)
+		m.must(err)
 	}
-	for _, h := range s.homes {
-		for _, at := range h.subs {
-			at.waiting = slices.DeleteFunc(at.waiting, func(text string) bool { return s.said[text].Before(s.house.Clock().Add(-age)) })
+	for _, t := range m.tenants {
+		for _, at := range t.subs {
+			at.waiting = slices.DeleteFunc(at.waiting, func(text string) bool { return m.said[text].Before(m.harness.Clock().Add(-age)) })
 		}
 	}
 }
 
-func (s *street) find(id string) *sub {
-	for _, h := range s.homes {
-		for _, at := range h.subs {
+func (m *model) find(id string) *sub {
+	for _, t := range m.tenants {
+		for _, at := range t.subs {
 			if at.id == id && at.state != triggers.Ended {
 				return at
 			}
@@ -208,43 +208,43 @@ func (s *street) find(id string) *sub {
 	return nil
 }
 
-func said(s *street, d triggers.DueDelivery) string {
+func said(m *model, d triggers.DueDelivery) string {
 	if len(d.Delivery.Events) != 1 {
-		s.Fatalf("a delivery has %d events", len(d.Delivery.Events))
+		m.Fatalf("a delivery has %d events", len(d.Delivery.Events))
 	}
 	var e struct{ Keyword string }
-	s.must(json.Unmarshal(d.Delivery.Events[0], &e))
+	m.must(json.Unmarshal(d.Delivery.Events[0], &e))
 	return e.Keyword
 }
 
-// rotate moves a user's home to another user, who may have one.
-func (s *street) rotate(*rapid.T) {
-	from, h := s.anyone()
-	to := s.user()
-	_, err := s.db.Rotate(context.Background(), s.house.Key(from), s.house.Key(to), s.house.Clock())
-	s.must(err)
+// rotate moves all that a user has to another user, who may have something.
+func (m *model) rotate(*rapid.T) {
+	from, t := m.anyone()
+	to := m.user()
+	_, err := m.db.Rotate(context.Background(), m.harness.Key(from), m.harness.Key(to), m.harness.Clock())
+	m.must(err)
 	if from == to {
 		return
 	}
-	other := s.homes[to]
-	delete(s.homes, from)
-	s.homes[to] = h
+	other := m.tenants[to]
+	delete(m.tenants, from)
+	m.tenants[to] = t
 	if other == nil {
 		return
 	}
 	for topic, id := range other.watches {
-		h.asleep[topic] = other.asleep[topic] && (h.asleep[topic] || h.watches[topic] == "")
-		if h.watches[topic] == "" {
-			h.watches[topic] = id
+		t.asleep[topic] = other.asleep[topic] && (t.asleep[topic] || t.watches[topic] == "")
+		if t.watches[topic] == "" {
+			t.watches[topic] = id
 		}
-		h.ran[topic] = h.ran[topic] || other.ran[topic]
+		t.ran[topic] = t.ran[topic] || other.ran[topic]
 	}
 	for _, theirs := range other.subs {
-		mine := h.at(theirs.target)
+		mine := t.at(theirs.target)
 		switch {
 		case theirs.state == triggers.Ended:
 		case mine == nil:
-			h.subs = append(h.subs, theirs)
+			t.subs = append(t.subs, theirs)
 		default:
 			mine.waiting = append(mine.waiting, theirs.waiting...)
 			slices.Sort(mine.waiting)
@@ -255,36 +255,36 @@ func (s *street) rotate(*rapid.T) {
 	}
 }
 
-func (s *street) sleep(*rapid.T) {
-	_, h := s.anyone()
-	topic := s.topic()
-	if h.watches[topic] == "" || h.asleep[topic] || slices.ContainsFunc(h.subs, func(at *sub) bool { return at.topic == topic && at.state != triggers.Ended }) {
-		s.Skip()
+func (m *model) sleep(*rapid.T) {
+	_, t := m.anyone()
+	topic := m.topic()
+	if t.watches[topic] == "" || t.asleep[topic] || slices.ContainsFunc(t.subs, func(at *sub) bool { return at.topic == topic && at.state != triggers.Ended }) {
+		m.Skip()
 	}
-	s.house.Pass(time.Hour)
-	s.must(s.db.Settle(context.Background(), triggers.Settlement{Claim: s.house.Claim(h.watches[topic]), State: triggers.Asleep, At: s.house.Clock()}))
-	h.asleep[topic] = true
+	m.harness.Pass(time.Hour)
+	m.must(m.db.Settle(context.Background(), triggers.Settlement{Claim: m.harness.Claim(t.watches[topic]), State: triggers.Asleep, At: m.harness.Clock()}))
+	t.asleep[topic] = true
 }
 
-func (s *street) check(*rapid.T) {
+func (m *model) check(*rapid.T) {
 	for what, query := range invariants {
 		var id string
-		err := s.db.read(context.Background(), "check", func(ctx context.Context, tx *sql.Tx) error {
+		err := m.db.read(context.Background(), "check", func(ctx context.Context, tx *sql.Tx) error {
 			return tx.QueryRowContext(ctx, query).Scan(&id)
 		})
 		if !errors.Is(err, sql.ErrNoRows) {
-			s.Fatalf("there is %s: %s %v", what, id, err)
+			m.Fatalf("there is %s: %s %v", what, id, err)
 		}
 	}
-	for user, h := range s.homes {
-		for _, at := range h.subs {
+	for user, t := range m.tenants {
+		for _, at := range t.subs {
 			if at.state == triggers.Ended {
 				continue
 			}
-			got, _, err := s.db.FindSubscription(context.Background(), s.house.Key(user), "zapier", at.id)
-			s.must(err)
+			got, _, err := m.db.FindSubscription(context.Background(), m.harness.Key(user), "zapier", at.id)
+			m.must(err)
 			if got.State != at.state || got.Undelivered != len(at.waiting) {
-				s.Fatalf("%s of %s is %s with %d waiting, want %s with %v", at.target, user, got.State, got.Undelivered, at.state, at.waiting)
+				m.Fatalf("%s of %s is %s with %d waiting, want %s with %v", at.target, user, got.State, got.Undelivered, at.state, at.waiting)
 			}
 		}
 	}
@@ -292,17 +292,17 @@ func (s *street) check(*rapid.T) {
 
 func TestWhateverHappensEveryEventWaitsForEverySubscriptionInOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		h, db := newHouse(t)
-		s := &street{T: rt, house: h, db: db, homes: map[string]*home{}, said: map[string]time.Time{}}
+		h, db := newHarness(t)
+		m := &model{T: rt, harness: h, db: db, tenants: map[string]*tenant{}, said: map[string]time.Time{}}
 		rt.Repeat(map[string]func(*rapid.T){
-			"subscribe": s.subscribe, "end": s.end, "run": s.run, "run again": s.run, "try": s.try, "rotate": s.rotate, "sleep": s.sleep, "prune": s.prune, "": s.check,
+			"subscribe": m.subscribe, "end": m.end, "run": m.run, "run again": m.run, "try": m.try, "rotate": m.rotate, "sleep": m.sleep, "prune": m.prune, "": m.check,
 		})
 		closeDB(t, db)
 	})
 }
 
 func TestAPausedSubscriptionWithNothingToDeliverTakesNobodysTurn(t *testing.T) {
-	h, db := newHouse(t)
+	h, db := newHarness(t)
 	paused := h.Queue("a", "https://one.example/1", 1)
 	due, _, err := db.DueDeliveries(h.Context(), h.Clock(), 1, nil, nil)
 	must(t, err)

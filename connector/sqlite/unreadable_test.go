@@ -27,7 +27,7 @@ func TestWatchesThatCannotBeReadLeaveTheOthersTheirTurn(t *testing.T) {
 		"a key whose seal is broken":    "UPDATE connections SET key = x'00' WHERE id NOT IN (SELECT connection_id FROM watches WHERE id = ?)",
 	} {
 		t.Run(name, func(t *testing.T) {
-			h, db := newHouse(t)
+			h, db := newHarness(t)
 			for i := range 10 {
 				h.Open(fmt.Sprint("bad", i), "new-keyword", "espresso")
 			}
@@ -66,7 +66,7 @@ func TestSubscriptionsThatCannotBeReadLeaveTheOthersTheirTurn(t *testing.T) {
 		"a body that is no JSON":        "UPDATE deliveries SET body = '{' WHERE subscription_id != ?",
 	} {
 		t.Run(name, func(t *testing.T) {
-			h, db := newHouse(t)
+			h, db := newHarness(t)
 			for i := range 5 {
 				h.Queue(fmt.Sprint("bad", i), "https://bad.example/1", 1)
 			}
@@ -94,7 +94,7 @@ func TestSubscriptionsThatCannotBeReadLeaveTheOthersTheirTurn(t *testing.T) {
 }
 
 func TestCallbacksThatCannotBeReadLeaveTheOthersTheirTurn(t *testing.T) {
-	h, db := newHouse(t)
+	h, db := newHarness(t)
 	for i := range 5 {
 		c := connector.Callback{ID: fmt.Sprint("cbk_", i), Platform: "zapier", Action: "chat-completion", Created: h.Clock()}
 		c.Secret.Credential.Key, c.Secret.Target, c.Secret.Input = h.Key("a"), "https://zapier.com/1", []byte(`{}`)

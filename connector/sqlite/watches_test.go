@@ -21,8 +21,8 @@ func openStore(t *testing.T, now func() time.Time) storetest.Store {
 	return openClocked(t, filepath.Join(t.TempDir(), "connector.db"), now)
 }
 
-// newHouse is a house and the database in it.
-func newHouse(t *testing.T) (*storetest.House, *DB) {
+// newHarness is a harness and the database in it.
+func newHarness(t *testing.T) (*storetest.Harness, *DB) {
 	t.Helper()
 	h := storetest.New(t, openStore)
 	return h, h.Store.(*DB)
@@ -33,8 +33,8 @@ func TestTheDatabaseKeepsWhatAStoreOfWatchesPromises(t *testing.T) {
 }
 
 func TestADatabaseThatIsOpenedAgainHoldsAllThatItHeld(t *testing.T) {
-	h, db := newHouse(t)
-	furnish(h)
+	h, db := newHarness(t)
+	populate(h)
 	before := dump(t, db)
 	closeDB(t, db)
 	db = openClocked(t, db.path, h.Clock)
@@ -55,9 +55,9 @@ func TestADatabaseThatIsOpenedAgainHoldsAllThatItHeld(t *testing.T) {
 	}
 }
 
-// furnish puts something into every table of watches: two tenants, one of them with a rotated key,
+// populate puts something into every table of watches: two tenants, one of them with a rotated key,
 // runs, events, an attempt, a pause that is told, and a test.
-func furnish(h *storetest.House) {
+func populate(h *storetest.Harness) {
 	h.Helper()
 	ctx := h.Context()
 	h.Queue("canary_old", "https://one.example/canary-one?token=canary-query", 2)

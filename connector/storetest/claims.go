@@ -11,7 +11,7 @@ import (
 )
 
 var claims = []promise{
-	{"a new watch is due at once, with its key", func(h *House) {
+	{"a new watch is due at once, with its key", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso").Watch
 		due, _, err := h.ClaimDue(h.Context(), h.Clock(), time.Minute, 10, 10, nil)
 		h.must(err)
@@ -19,7 +19,7 @@ var claims = []promise{
 			h.Errorf("claimed %d watches", len(due))
 		}
 	}},
-	{"a tenant with a thousand due watches does not hide another's one", func(h *House) {
+	{"a tenant with a thousand due watches does not hide another's one", func(h *Harness) {
 		for i := range 1000 {
 			h.Open("flood", "new-keyword", fmt.Sprint("topic ", i))
 		}
@@ -35,7 +35,7 @@ var claims = []promise{
 			h.Errorf("%d claims, %d of the quiet tenant", len(due), of[w.ConnectionID])
 		}
 	}},
-	{"claims keep to the limit, to the number of a connection, and off those that are held", func(h *House) {
+	{"claims keep to the limit, to the number of a connection, and off those that are held", func(h *Harness) {
 		held := ""
 		for _, user := range []string{"a", "b", "c"} {
 			for i := range 5 {
@@ -56,7 +56,7 @@ var claims = []promise{
 			}
 		}
 	}},
-	{"when nothing is due, the next due time is told", func(h *House) {
+	{"when nothing is due, the next due time is told", func(h *Harness) {
 		if _, next, err := h.ClaimDue(h.Context(), h.Clock(), time.Minute, 10, 10, nil); err != nil || !next.IsZero() {
 			h.Errorf("an empty store: %s, %v", next, err)
 		}
@@ -71,7 +71,7 @@ var claims = []promise{
 			h.Errorf("with the connection held: %s, %v", next, err)
 		}
 	}},
-	{"many claimers never share a watch", func(h *House) {
+	{"many claimers never share a watch", func(h *Harness) {
 		for i := range 60 {
 			h.Open(fmt.Sprint("user_", i%6), "new-keyword", fmt.Sprint("topic ", i))
 		}
@@ -101,7 +101,7 @@ var claims = []promise{
 			}
 		}
 	}},
-	{"a claim ends with its lease, and what its holder brings then is refused", func(h *House) {
+	{"a claim ends with its lease, and what its holder brings then is refused", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso")
 		lost := h.Claim(w.Watch.ID)
 		if _, ok, taken, err := h.ClaimWatch(h.Context(), w.Watch.ID, h.Clock(), time.Minute); ok || !taken || err != nil {
@@ -120,7 +120,7 @@ var claims = []promise{
 		}
 		h.expect("events", h.newest(w.Feed.ID), "[kettle]")
 	}},
-	{"claims that are released are due again, and lost to their holders", func(h *House) {
+	{"claims that are released are due again, and lost to their holders", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso").Watch
 		lost := h.Claim(w.ID)
 		h.must(h.ReleaseClaims(h.Context(), h.Clock()))
@@ -129,7 +129,7 @@ var claims = []promise{
 		}
 		h.Claim(w.ID)
 	}},
-	{"a watch that is not due, or that there is not, is not claimed", func(h *House) {
+	{"a watch that is not due, or that there is not, is not claimed", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso").Watch
 		h.must(h.Settle(h.Context(), h.rest(h.Claim(w.ID))))
 		for _, id := range []string{w.ID, "wch_none"} {
@@ -138,7 +138,7 @@ var claims = []promise{
 			}
 		}
 	}},
-	{"a report that has missed a feed is refused whole, and kept when it has seen it", func(h *House) {
+	{"a report that has missed a feed is refused whole, and kept when it has seen it", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso")
 		c := h.Claim(w.Watch.ID)
 		stale := h.Report(c, Words("grinder")...)
@@ -152,7 +152,7 @@ var claims = []promise{
 		h.expect("events", h.newest(w.Feed.ID), "[grinder]")
 		h.expect("reports", len(h.newest(late.Feed.ID)), 1)
 	}},
-	{"watches that were dated in the future are found and given new due times", func(h *House) {
+	{"watches that were dated in the future are found and given new due times", func(h *Harness) {
 		ran := h.Open("a", "new-keyword", "ran").Watch.ID
 		failed := h.Open("a", "new-keyword", "failed").Watch.ID
 		asleep := h.Open("a", "new-keyword", "asleep").Watch.ID
@@ -185,7 +185,7 @@ var claims = []promise{
 }
 
 var runs = []promise{
-	{"a run leaves the watch as its settlement says", func(h *House) {
+	{"a run leaves the watch as its settlement says", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso").Watch
 		c := h.Claim(w.ID)
 		s := h.Report(c, Words("grinder")...)
@@ -198,7 +198,7 @@ var runs = []promise{
 			h.Errorf("the watch is %+v", got)
 		}
 	}},
-	{"a failure leaves its reason and counts no run", func(h *House) {
+	{"a failure leaves its reason and counts no run", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso").Watch
 		s := h.rest(h.Claim(w.ID))
 		s.State, s.Failure = triggers.Paused, &triggers.Failure{Code: "FORBIDDEN", Status: 403, Message: "no", Details: map[string]any{"a": "b"}, RequestID: "r", At: h.Clock()}
@@ -208,7 +208,7 @@ var runs = []promise{
 			h.Errorf("the watch is %+v", got)
 		}
 	}},
-	{"what a run learnt is known to the next, and nobody else's", func(h *House) {
+	{"what a run learnt is known to the next, and nobody else's", func(h *Harness) {
 		w := h.Open("a", "competition-drop", "espresso").Watch
 		other := h.Open("b", "competition-drop", "espresso").Watch
 		h.Research(w.ID, word("Grinder", 0.25, "rising"))
@@ -228,7 +228,7 @@ var runs = []promise{
 		h.must(err)
 		h.expect("what is known of no keyword", len(known.Known), 0)
 	}},
-	{"paused watches of a key are looked at when Soke has accepted it, and no others", func(h *House) {
+	{"paused watches of a key are looked at when Soke has accepted it, and no others", func(h *Harness) {
 		pause := func(user string, state triggers.State) triggers.Watch {
 			w := h.Open(user, "new-keyword", "espresso").Watch
 			s := h.rest(h.Claim(w.ID))

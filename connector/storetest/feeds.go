@@ -9,7 +9,7 @@ import (
 )
 
 var feeds = []promise{
-	{"a feed that many open at once is one feed of one watch, due once", func(h *House) {
+	{"a feed that many open at once is one feed of one watch, due once", func(h *Harness) {
 		const askers = 20
 		opened := make([]triggers.Opened, askers)
 		var wait sync.WaitGroup
@@ -35,7 +35,7 @@ var feeds = []promise{
 		h.expect("askers who are told that it is due", due, 1)
 		h.expect("feeds", h.watch(opened[0].Watch.ID).Feeds, 1)
 	}},
-	{"all triggers on one research share its watch", func(h *House) {
+	{"all triggers on one research share its watch", func(h *Harness) {
 		ids := map[string]bool{}
 		watch := h.Open("a", "new-keyword", "espresso").Watch.ID
 		for _, t := range triggers.All() {
@@ -52,7 +52,7 @@ var feeds = []promise{
 		h.expect("feeds", len(ids), 5)
 		h.expect("feeds counted", h.watch(watch).Feeds, 5)
 	}},
-	{"another account, research, schedule, zone or key is another watch", func(h *House) {
+	{"another account, research, schedule, zone or key is another watch", func(h *Harness) {
 		ids := map[string]bool{}
 		for _, change := range []func(*triggers.Opening){
 			func(*triggers.Opening) {},
@@ -70,7 +70,7 @@ var feeds = []promise{
 		}
 		h.expect("watches", len(ids), 6)
 	}},
-	{"a connection's id is known before the connection is", func(h *House) {
+	{"a connection's id is known before the connection is", func(h *Harness) {
 		want, err := h.ConnectionID(h.Context(), h.Key("a"))
 		h.must(err)
 		h.expect("the connection", h.Open("a", "new-keyword", "espresso").Watch.ConnectionID, want)
@@ -78,7 +78,7 @@ var feeds = []promise{
 		h.must(err)
 		h.expect("the connection afterwards", got, want)
 	}},
-	{"a feed that is opened late begins with the latest result as its baseline", func(h *House) {
+	{"a feed that is opened late begins with the latest result as its baseline", func(h *Harness) {
 		w := h.Open("a", "research-completed", "espresso").Watch.ID
 		h.Research(w, Words("gone", "kept")...)
 		h.Research(w, Words("kept", "later")...)
@@ -89,7 +89,7 @@ var feeds = []promise{
 		h.Research(w, Words("kept", "gone", "new")...)
 		h.expect("events of the next run", h.newest(o.Feed.ID), "[new later kept]")
 	}},
-	{"a late feed compares scores with the latest result", func(h *House) {
+	{"a late feed compares scores with the latest result", func(h *Harness) {
 		w := h.Open("a", "research-completed", "espresso").Watch.ID
 		h.Research(w, word("grinder", 0.5, "stable"))
 		f := h.Open("a", "competition-drop", "espresso").Feed.ID
@@ -98,13 +98,13 @@ var feeds = []promise{
 		h.Research(w, word("grinder", 0.4, "stable"))
 		h.expect("events of both drops together", h.newest(f), "[grinder]")
 	}},
-	{"a poll is noted within minutes", func(h *House) {
+	{"a poll is noted within minutes", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso").Watch
 		h.Pass(time.Hour)
 		h.Open("a", "new-keyword", "espresso")
 		h.expect("polled at", h.watch(w.ID).PolledAt, h.Clock())
 	}},
-	{"a watch that sleeps is not due until somebody asks", func(h *House) {
+	{"a watch that sleeps is not due until somebody asks", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso").Watch
 		h.must(h.Settle(h.Context(), triggers.Settlement{Claim: h.Claim(w.ID), State: triggers.Asleep, At: h.Clock()}))
 		h.Pass(1000 * time.Hour)
@@ -119,7 +119,7 @@ var feeds = []promise{
 		}
 		h.Claim(w.ID)
 	}},
-	{"a watch that was paused when it fell asleep wakes paused", func(h *House) {
+	{"a watch that was paused when it fell asleep wakes paused", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso").Watch
 		failure := &triggers.Failure{Code: "UNAUTHORIZED", At: h.Clock()}
 		h.must(h.Settle(h.Context(), triggers.Settlement{Claim: h.Claim(w.ID), State: triggers.Asleep, Failure: failure, At: h.Clock()}))
@@ -127,7 +127,7 @@ var feeds = []promise{
 		h.expect("state", o.Watch.State, triggers.Paused)
 		h.expect("reason", o.Watch.Failure.Code, "UNAUTHORIZED")
 	}},
-	{"only a watch that never succeeded is tried again on demand", func(h *House) {
+	{"only a watch that never succeeded is tried again on demand", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso").Watch
 		h.must(h.Settle(h.Context(), h.rest(h.Claim(w.ID))))
 		h.must(h.TryAgain(h.Context(), w.ID, h.Clock()))
@@ -137,7 +137,7 @@ var feeds = []promise{
 			h.Errorf("a watch that has succeeded was made due: %v", err)
 		}
 	}},
-	{"uses of a watch are counted without those that have ended", func(h *House) {
+	{"uses of a watch are counted without those that have ended", func(h *Harness) {
 		count := func(want int) {
 			h.Helper()
 			n, err := h.Uses(h.Context(), h.Key("a"), h.Opening("a", "new-keyword", "espresso"))

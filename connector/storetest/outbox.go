@@ -8,7 +8,7 @@ import (
 )
 
 // Queue makes a subscription with so many deliveries that wait, "1" being the oldest.
-func (h *House) Queue(user, target string, deliveries int) triggers.Subscribed {
+func (h *Harness) Queue(user, target string, deliveries int) triggers.Subscribed {
 	h.Helper()
 	s := h.subscribe(user, "new-keyword", "espresso", target)
 	h.Research(s.WatchID)
@@ -19,7 +19,7 @@ func (h *House) Queue(user, target string, deliveries int) triggers.Subscribed {
 }
 
 var outbox = []promise{
-	{"deliveries of a subscription come one by one, in the order of their runs", func(h *House) {
+	{"deliveries of a subscription come one by one, in the order of their runs", func(h *Harness) {
 		s := h.Queue("a", "https://example.com/1", 3)
 		seen := map[string]bool{}
 		for i := range 3 {
@@ -33,7 +33,7 @@ var outbox = []promise{
 		h.expect("ids", len(seen), 3)
 		h.expect("due afterwards", len(h.due()), 0)
 	}},
-	{"a retry holds back what is behind it, until its time", func(h *House) {
+	{"a retry holds back what is behind it, until its time", func(h *Harness) {
 		s := h.Queue("a", "https://example.com/1", 1)
 		d := h.one()
 		h.failed(d, triggers.Active, h.Clock().Add(2*time.Hour))
@@ -51,7 +51,7 @@ var outbox = []promise{
 		h.delivered(again)
 		h.expect("behind it", h.told(h.one().Delivery.Events), "[behind]")
 	}},
-	{"due deliveries keep to the limit and off what is busy or held, the longest waiting first", func(h *House) {
+	{"due deliveries keep to the limit and off what is busy or held, the longest waiting first", func(h *Harness) {
 		first := h.Queue("a", "https://one.example/1", 1)
 		h.Queue("b", "https://two.example/2", 1)
 		third := h.Queue("c", "https://three.example/3", 1)
@@ -62,7 +62,7 @@ var outbox = []promise{
 		h.must(err)
 		h.expect("neither busy nor held", line(len(due), due[0].ID), line(1, third.ID))
 	}},
-	{"what became of the latest attempt is told", func(h *House) {
+	{"what became of the latest attempt is told", func(h *Harness) {
 		s := h.Queue("a", "https://example.com/1", 1)
 		if got := h.subscription("a", s.ID); got.Last != nil {
 			h.Errorf("before any attempt: %+v", got.Last)
@@ -74,7 +74,7 @@ var outbox = []promise{
 		last = h.subscription("a", s.ID).Last
 		h.expect("after a success", line(last.At, last.Status, last.Attempts), line(h.Clock(), 200, 2))
 	}},
-	{"a paused subscription keeps what comes, and a new subscribe delivers it at once", func(h *House) {
+	{"a paused subscription keeps what comes, and a new subscribe delivers it at once", func(h *Harness) {
 		s := h.Queue("a", "https://example.com/1", 1)
 		h.failed(h.one(), triggers.Paused, time.Time{})
 		h.Research(s.WatchID, Words("meanwhile")...)
@@ -90,7 +90,7 @@ var outbox = []promise{
 		h.delivered(d)
 		h.expect("the next", h.told(h.one().Delivery.Events), "[meanwhile]")
 	}},
-	{"a paused subscription that is tried again goes on when it is answered", func(h *House) {
+	{"a paused subscription that is tried again goes on when it is answered", func(h *Harness) {
 		s := h.Queue("a", "https://example.com/1", 2)
 		h.failed(h.one(), triggers.Paused, h.Clock().Add(time.Hour))
 		h.Pass(time.Hour)
@@ -99,7 +99,7 @@ var outbox = []promise{
 		h.expect("the subscription", line(got.State, got.Reason, got.Undelivered), "active  1")
 		h.expect("the next", h.told(h.one().Delivery.Events), "[2]")
 	}},
-	{"a subscription that ends by its answer drops what waits and gets no more", func(h *House) {
+	{"a subscription that ends by its answer drops what waits and gets no more", func(h *Harness) {
 		s := h.Queue("a", "https://example.com/1", 2)
 		h.failed(h.one(), triggers.Ended, time.Time{})
 		h.Research(s.WatchID, Words("later")...)
@@ -107,7 +107,7 @@ var outbox = []promise{
 		got := h.subscription("a", s.ID)
 		h.expect("the subscription", line(got.State, got.Undelivered), "ended 0")
 	}},
-	{"an attempt that is settled after the end of its subscription changes nothing", func(h *House) {
+	{"an attempt that is settled after the end of its subscription changes nothing", func(h *Harness) {
 		s := h.Queue("a", "https://example.com/1", 2)
 		d := h.one()
 		h.must(h.EndSubscription(h.Context(), h.Key("a"), "", "zapier", s.ID, h.Clock()))
@@ -117,14 +117,14 @@ var outbox = []promise{
 		h.expect("due", len(h.due()), 0)
 		h.expect("state", h.subscription("a", s.ID).State, triggers.Ended)
 	}},
-	{"an attempt that a clock a year ahead has put off is due when the clock is right again", func(h *House) {
+	{"an attempt that a clock a year ahead has put off is due when the clock is right again", func(h *Harness) {
 		h.Queue("a", "https://example.com/1", 1)
 		h.Pass(8760 * time.Hour)
 		h.failed(h.one(), triggers.Active, h.Clock().Add(time.Hour))
 		h.Pass(-8760 * time.Hour)
 		h.one()
 	}},
-	{"an attempt that began before a run leaves the run's delivery due", func(h *House) {
+	{"an attempt that began before a run leaves the run's delivery due", func(h *Harness) {
 		s := h.Queue("a", "https://example.com/1", 1)
 		d := h.one()
 		h.Research(s.WatchID, Words("behind")...)

@@ -8,7 +8,7 @@ import (
 )
 
 var reports = []promise{
-	{"the baseline is stored and never pushed", func(h *House) {
+	{"the baseline is stored and never pushed", func(h *Harness) {
 		s := h.subscribe("a", "new-keyword", "espresso", "https://example.com/1")
 		h.Research(s.WatchID, Words("grinder")...)
 		h.expect("events", h.newest(s.FeedID), "[grinder]")
@@ -17,14 +17,14 @@ var reports = []promise{
 		d := h.one()
 		h.expect("delivered", h.told(d.Delivery.Events), "[kettle]")
 	}},
-	{"the baseline of a feed that is opened late is never pushed", func(h *House) {
+	{"the baseline of a feed that is opened late is never pushed", func(h *Harness) {
 		w := h.Open("a", "research-completed", "espresso").Watch.ID
 		h.Research(w, Words("grinder")...)
 		s := h.subscribe("a", "new-keyword", "espresso", "https://example.com/1")
 		h.expect("events", h.newest(s.FeedID), "[grinder]")
 		h.expect("deliveries", len(h.due()), 0)
 	}},
-	{"a run makes one delivery for each subscription of a feed that has news", func(h *House) {
+	{"a run makes one delivery for each subscription of a feed that has news", func(h *Harness) {
 		one := h.subscribe("a", "new-keyword", "espresso", "https://one.example/1")
 		two := h.subscribe("a", "new-keyword", "espresso", "https://two.example/2")
 		trend := h.subscribe("a", "trend-change", "espresso", "https://three.example/3")
@@ -48,7 +48,7 @@ var reports = []promise{
 		}
 		h.expect("undelivered of another feed", h.subscription("a", trend.ID).Undelivered, 0)
 	}},
-	{"a report that comes twice makes no event and no delivery twice", func(h *House) {
+	{"a report that comes twice makes no event and no delivery twice", func(h *Harness) {
 		s := h.subscribe("a", "new-keyword", "espresso", "https://example.com/1")
 		h.Research(s.WatchID, Words("grinder")...)
 		c := h.Claim(s.WatchID)
@@ -60,7 +60,7 @@ var reports = []promise{
 		h.expect("events", h.newest(s.FeedID), "[kettle grinder]")
 		h.expect("undelivered", h.subscription("a", s.ID).Undelivered, 1)
 	}},
-	{"places rise, and queries find what is behind them or since a time", func(h *House) {
+	{"places rise, and queries find what is behind them or since a time", func(h *Harness) {
 		o := h.Open("a", "new-keyword", "espresso")
 		var at []time.Time
 		for i := range 5 {
@@ -98,7 +98,7 @@ var reports = []promise{
 		h.must(err)
 		h.expect("of no feed", line(len(none), more), "0 false")
 	}},
-	{"a pause is told once through every subscription of the watch that has not ended", func(h *House) {
+	{"a pause is told once through every subscription of the watch that has not ended", func(h *Harness) {
 		kept := h.subscribe("a", "new-keyword", "espresso", "https://one.example/1")
 		h.subscribe("a", "trend-change", "espresso", "https://two.example/2")
 		gone := h.subscribe("a", "trend-change", "espresso", "https://three.example/3")

@@ -7,7 +7,7 @@ import (
 	"github.com/usesoke/soke-connector/triggers"
 )
 
-func (h *House) rotate(from, to string, want int) {
+func (h *Harness) rotate(from, to string, want int) {
 	h.Helper()
 	n, err := h.Rotate(h.Context(), h.Key(from), h.Key(to), h.Clock())
 	h.must(err)
@@ -15,7 +15,7 @@ func (h *House) rotate(from, to string, want int) {
 }
 
 var rotations = []promise{
-	{"a rotation moves watches, subscriptions and what was seen to the new key", func(h *House) {
+	{"a rotation moves watches, subscriptions and what was seen to the new key", func(h *Harness) {
 		s := h.Queue("a", "https://example.com/1", 1)
 		h.rotate("a", "b", 1)
 		o := h.Open("b", "new-keyword", "espresso")
@@ -30,18 +30,18 @@ var rotations = []promise{
 		h.Pass(24 * time.Hour)
 		h.expect("previous key after a day", h.one().PreviousKey.IsZero(), true)
 	}},
-	{"a rotation of a key that nobody knows is refused", func(h *House) {
+	{"a rotation of a key that nobody knows is refused", func(h *Harness) {
 		if _, err := h.Rotate(h.Context(), h.Key("a"), h.Key("b"), h.Clock()); !errors.Is(err, triggers.ErrNoConnection) {
 			h.Errorf("it returned %v", err)
 		}
 	}},
-	{"a rotation onto the same key changes nothing", func(h *House) {
+	{"a rotation onto the same key changes nothing", func(h *Harness) {
 		s := h.Queue("a", "https://example.com/1", 1)
 		h.rotate("a", "a", 1)
 		d := h.one()
 		h.expect("the delivery", line(d.ID, d.PreviousKey.IsZero()), line(s.ID, true))
 	}},
-	{"a rotation there and back, and there again, loses nothing", func(h *House) {
+	{"a rotation there and back, and there again, loses nothing", func(h *Harness) {
 		s := h.Queue("a", "https://example.com/1", 1)
 		h.rotate("a", "b", 1)
 		h.rotate("b", "a", 1)
@@ -53,7 +53,7 @@ var rotations = []promise{
 		h.expect("the feed", h.Open("a", "new-keyword", "espresso").Feed.ID, s.FeedID)
 		h.expect("what waits", h.told(h.one().Delivery.Events), "[1]")
 	}},
-	{"a rotation onto a key with watches of its own keeps both keys' watches", func(h *House) {
+	{"a rotation onto a key with watches of its own keeps both keys' watches", func(h *Harness) {
 		mine := h.Queue("a", "https://example.com/1", 1)
 		other := h.subscribe("b", "new-keyword", "tea", "https://example.com/2")
 		h.rotate("a", "b", 1)
@@ -65,7 +65,7 @@ var rotations = []promise{
 			h.Error("the watches have two connections")
 		}
 	}},
-	{"a rotation onto a key that watches the same delivers what both had, and repeats nothing", func(h *House) {
+	{"a rotation onto a key that watches the same delivers what both had, and repeats nothing", func(h *Harness) {
 		mine := h.Queue("a", "https://example.com/1", 1)
 		theirs := h.Queue("b", "https://example.com/2", 2)
 		late := h.subscribe("b", "research-completed", "espresso", "https://example.com/3")
@@ -90,7 +90,7 @@ var rotations = []promise{
 		}
 		h.expect("feeds", h.watch(mine.WatchID).Feeds, 2)
 	}},
-	{"a rotation onto a key with the same target keeps one subscription and what waits in both", func(h *House) {
+	{"a rotation onto a key with the same target keeps one subscription and what waits in both", func(h *Harness) {
 		mine := h.Queue("a", "https://example.com/1", 1)
 		h.Queue("b", "https://example.com/1", 2)
 		h.rotate("a", "b", 1)
@@ -103,7 +103,7 @@ var rotations = []promise{
 		}
 		h.expect("delivered", all, "[1 1 2]")
 	}},
-	{"a watch that slept wakes when a rotation brings it the subscriptions of another", func(h *House) {
+	{"a watch that slept wakes when a rotation brings it the subscriptions of another", func(h *Harness) {
 		slept := h.Open("a", "new-keyword", "espresso").Watch
 		h.must(h.Settle(h.Context(), triggers.Settlement{Claim: h.Claim(slept.ID), State: triggers.Asleep, At: h.Clock()}))
 		s := h.Queue("b", "https://example.com/1", 0)
@@ -112,7 +112,7 @@ var rotations = []promise{
 		h.expect("the watch", h.subscription("b", s.ID).WatchID, slept.ID)
 		h.Claim(slept.ID)
 	}},
-	{"a watch that never ran goes on from where a twin of it was", func(h *House) {
+	{"a watch that never ran goes on from where a twin of it was", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso").Watch
 		h.must(h.Settle(h.Context(), h.rest(h.Claim(w.ID))))
 		s := h.Queue("b", "https://example.com/1", 1)
@@ -122,7 +122,7 @@ var rotations = []promise{
 		d := h.one()
 		h.expect("news", line(d.ID == s.ID, h.told(d.Delivery.Events)), "true [2]")
 	}},
-	{"of a subscription that has ended and one that lives, a rotation keeps the one that lives", func(h *House) {
+	{"of a subscription that has ended and one that lives, a rotation keeps the one that lives", func(h *Harness) {
 		for _, ended := range []string{"a", "b"} {
 			target := "https://example.com/" + ended
 			of := map[string]triggers.Subscribed{}
@@ -138,7 +138,7 @@ var rotations = []promise{
 			h.expect("state", s.State, triggers.Active)
 		}
 	}},
-	{"a key whose connection was made part of another begins anew when it returns", func(h *House) {
+	{"a key whose connection was made part of another begins anew when it returns", func(h *Harness) {
 		h.Open("a", "new-keyword", "coffee")
 		theirs := h.Open("b", "new-keyword", "espresso").Watch
 		h.Research(theirs.ID, Words("grinder")...)
@@ -153,7 +153,7 @@ var rotations = []promise{
 		h.expect("its connection", back.Watch.ConnectionID, want)
 		h.expect("new and due", line(back.Watch.ID != theirs.ID, back.Due), "true true")
 	}},
-	{"a rotation makes paused watches due now", func(h *House) {
+	{"a rotation makes paused watches due now", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso").Watch
 		s := h.rest(h.Claim(w.ID))
 		s.State, s.Failure = triggers.Paused, &triggers.Failure{Code: "UNAUTHORIZED"}
@@ -164,7 +164,7 @@ var rotations = []promise{
 }
 
 var tenants = []promise{
-	{"tenants do not see one another", func(h *House) {
+	{"tenants do not see one another", func(h *Harness) {
 		mine, theirs := h.Queue("a", "https://example.com/1", 1), h.Queue("b", "https://example.com/1", 2)
 		if mine.WatchID == theirs.WatchID || mine.FeedID == theirs.FeedID || mine.ID == theirs.ID {
 			h.Errorf("tenants share %+v and %+v", mine, theirs)

@@ -24,7 +24,7 @@ type Store interface {
 // promise is one thing that a store promises, and the check of it.
 type promise struct {
 	name  string
-	check func(h *House)
+	check func(h *Harness)
 }
 
 // Run checks every promise, each on a new store. open returns an empty store whose clock is now; it

@@ -10,7 +10,7 @@ import (
 )
 
 var subscriptions = []promise{
-	{"the same key, platform and target is one subscription, its input replaced", func(h *House) {
+	{"the same key, platform and target is one subscription, its input replaced", func(h *Harness) {
 		s := h.subscribe("a", "new-keyword", "espresso", "https://example.com/1")
 		if !s.New || !s.Watch.DueAt.Equal(h.Clock()) || s.Token == "" || s.State != triggers.Active || s.Watch.ID != s.WatchID {
 			h.Errorf("subscribed %+v", s)
@@ -33,7 +33,7 @@ var subscriptions = []promise{
 			h.Errorf("another target's subscription is %+v", elsewhere)
 		}
 	}},
-	{"a target that many subscribe at once has one subscription", func(h *House) {
+	{"a target that many subscribe at once has one subscription", func(h *Harness) {
 		ids := make([]string, 10)
 		var wait sync.WaitGroup
 		for i := range ids {
@@ -51,13 +51,13 @@ var subscriptions = []promise{
 			h.expect("subscription", id, ids[0])
 		}
 	}},
-	{"claims count the subscriptions that have not ended", func(h *House) {
+	{"claims count the subscriptions that have not ended", func(h *Harness) {
 		s := h.subscribe("a", "new-keyword", "espresso", "https://example.com/1")
 		h.subscribe("a", "new-keyword", "espresso", "https://example.com/2")
 		h.must(h.EndSubscription(h.Context(), h.Key("a"), "", "zapier", s.ID, h.Clock()))
 		h.expect("subscriptions", h.Claim(s.WatchID).Subscriptions, 1)
 	}},
-	{"a subscription ends by its key or its token, and by nobody else's", func(h *House) {
+	{"a subscription ends by its key or its token, and by nobody else's", func(h *Harness) {
 		for _, c := range []struct {
 			what, user, token string
 			refused           bool
@@ -93,18 +93,18 @@ var subscriptions = []promise{
 			h.must(h.EndSubscription(h.Context(), h.Key("a"), "", "zapier", s.ID, h.Clock()))
 		}
 	}},
-	{"ending what has ended, or was never there, is no failure", func(h *House) {
+	{"ending what has ended, or was never there, is no failure", func(h *Harness) {
 		s := h.subscribe("a", "new-keyword", "espresso", "https://example.com/1")
 		for _, id := range []string{s.ID, s.ID, "sub_none"} {
 			h.must(h.EndSubscription(h.Context(), h.Key("a"), "", "zapier", id, h.Clock()))
 		}
 	}},
-	{"another platform does not end a subscription", func(h *House) {
+	{"another platform does not end a subscription", func(h *Harness) {
 		s := h.subscribe("a", "new-keyword", "espresso", "https://example.com/1")
 		h.must(h.EndSubscription(h.Context(), h.Key("a"), s.Token, "make", s.ID, h.Clock()))
 		h.expect("state", h.subscription("a", s.ID).State, triggers.Active)
 	}},
-	{"a target that has ended is not found, and subscribing it is new", func(h *House) {
+	{"a target that has ended is not found, and subscribing it is new", func(h *Harness) {
 		s := h.Queue("a", "https://example.com/1", 2)
 		found, w, err := h.FindTarget(h.Context(), h.Key("a"), "zapier", "https://example.com/1")
 		h.must(err)

@@ -8,7 +8,7 @@ import (
 )
 
 // testing asks for a test subscription.
-func (h *House) testing(user, topic, target string) triggers.Testing {
+func (h *Harness) testing(user, topic, target string) triggers.Testing {
 	h.Helper()
 	return triggers.Testing{
 		Subscribing: h.Subscribing(user, "new-keyword", topic, target), Until: h.Clock().Add(150 * time.Second),
@@ -16,7 +16,7 @@ func (h *House) testing(user, topic, target string) triggers.Testing {
 	}
 }
 
-func (h *House) test(topic string) triggers.Subscribed {
+func (h *Harness) test(topic string) triggers.Subscribed {
 	h.Helper()
 	s, err := h.SubscribeTest(h.Context(), h.testing("a", topic, "https://example.com/1"))
 	h.must(err)
@@ -24,7 +24,7 @@ func (h *House) test(topic string) triggers.Subscribed {
 }
 
 var tests = []promise{
-	{"a test shows the sample at once and makes no watch", func(h *House) {
+	{"a test shows the sample at once and makes no watch", func(h *Harness) {
 		s := h.test("espresso")
 		h.expect("new and undelivered", line(s.New, s.Undelivered, s.TestUntil), line(true, 1, h.Clock().Add(150*time.Second)))
 		d := h.one()
@@ -36,14 +36,14 @@ var tests = []promise{
 		real := h.subscribe("a", "new-keyword", "espresso", "https://example.com/2")
 		h.expect("the watch of a real subscription", real.WatchID, s.WatchID)
 	}},
-	{"a test shows the newest events if there are any", func(h *House) {
+	{"a test shows the newest events if there are any", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso").Watch.ID
 		h.Research(w, Words("grinder")...)
 		h.Research(w, Words("kettle", "cup")...)
 		h.test("espresso")
 		h.expect("delivery", h.told(h.one().Delivery.Events), "[kettle cup]")
 	}},
-	{"a test can be made again on the same target", func(h *House) {
+	{"a test can be made again on the same target", func(h *Harness) {
 		first := h.test("espresso")
 		d := h.one()
 		h.must(h.SettleAttempt(h.Context(), triggers.Attempt{Delivery: d, At: h.Clock(), Outcome: "200", Status: 200, Delivered: true, State: triggers.Ended, Attempts: 1}))
@@ -54,12 +54,12 @@ var tests = []promise{
 			h.Error("the second test has the id of the first, which receivers drop")
 		}
 	}},
-	{"a test that is asked for twice at once is delivered", func(h *House) {
+	{"a test that is asked for twice at once is delivered", func(h *Harness) {
 		h.test("espresso")
 		h.test("espresso")
 		h.expect("due", len(h.due()), 1)
 	}},
-	{"a test gets no events of runs and hears of no pause", func(h *House) {
+	{"a test gets no events of runs and hears of no pause", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso").Watch.ID
 		h.Research(w, Words("grinder")...)
 		s := h.test("espresso")
@@ -69,7 +69,7 @@ var tests = []promise{
 		h.must(h.Settle(h.Context(), pause))
 		h.expect("undelivered", h.subscription("a", s.ID).Undelivered, 1)
 	}},
-	{"a real subscribe on the target of a test makes it real", func(h *House) {
+	{"a real subscribe on the target of a test makes it real", func(h *Harness) {
 		s := h.test("espresso")
 		again := h.subscribe("a", "new-keyword", "espresso", "https://example.com/1")
 		h.expect("the same, for good", line(again.ID == s.ID, again.TestUntil.IsZero()), "true true")
@@ -77,7 +77,7 @@ var tests = []promise{
 		h.Research(again.WatchID, Words("kettle")...)
 		h.expect("undelivered", h.subscription("a", s.ID).Undelivered, 2)
 	}},
-	{"a test on the target of a real subscription takes nothing from it", func(h *House) {
+	{"a test on the target of a real subscription takes nothing from it", func(h *Harness) {
 		s := h.Queue("a", "https://example.com/1", 1)
 		h.test("tea")
 		got := h.subscription("a", s.ID)

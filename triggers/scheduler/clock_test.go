@@ -14,15 +14,15 @@ const year = 365 * 24 * time.Hour
 
 func TestWhateverAWatchDidUnderAWrongClockItRunsByTheRightOne(t *testing.T) {
 	for name, ahead := range map[string]time.Duration{"an hour": time.Hour, "a year": year} {
-		for state, prepare := range map[string]func(h *house, w triggers.Watch){
-			"ran": func(*house, triggers.Watch) {},
-			"failed": func(h *house, _ triggers.Watch) {
+		for state, prepare := range map[string]func(h *harness, w triggers.Watch){
+			"ran": func(*harness, triggers.Watch) {},
+			"failed": func(h *harness, _ triggers.Watch) {
 				h.box.Set("sk_live_sandbox_clock", sandbox.Garbled)
 			},
-			"is tried again": func(h *house, _ triggers.Watch) {
+			"is tried again": func(h *harness, _ triggers.Watch) {
 				h.box.Set("sk_live_sandbox_clock", sandbox.Broken)
 			},
-			"paused": func(h *house, _ triggers.Watch) {
+			"paused": func(h *harness, _ triggers.Watch) {
 				h.box.Set("sk_live_sandbox_clock", sandbox.Expired)
 			},
 		} {

@@ -14,7 +14,7 @@ import (
 
 // ledger expands the records of a watch into the due times that they stand for: those of the
 // schedule, and those that somebody's asking or the end of a pause has made.
-func ledger(t interface{ Fatalf(string, ...any) }, h *house, w triggers.Watch) (scheduled, others []time.Time) {
+func ledger(t interface{ Fatalf(string, ...any) }, h *harness, w triggers.Watch) (scheduled, others []time.Time) {
 	for _, o := range h.occurrences(w.ID) {
 		at := o.Due
 		for range o.Count {
@@ -76,7 +76,7 @@ func TestThroughAnyDowntimesAndRefusalsEveryDueTimeIsRecordedOnce(t *testing.T) 
 }
 
 // records are the records of a watch, oldest first, for people.
-func (h *house) records(id string) string {
+func (h *harness) records(id string) string {
 	h.t.Helper()
 	out := ""
 	for _, o := range slices.Backward(h.occurrences(id)) {

@@ -13,7 +13,7 @@ import (
 )
 
 // subscribeIn subscribes in a time zone. Whoever subscribes keeps a watch awake for ever.
-func (h *house) subscribeIn(zone, schedule string) triggers.Watch {
+func (h *harness) subscribeIn(zone, schedule string) triggers.Watch {
 	h.t.Helper()
 	o := h.opening("time", "new-keyword", "home espresso", "@daily")
 	var err error
@@ -30,7 +30,7 @@ func (h *house) subscribeIn(zone, schedule string) triggers.Watch {
 }
 
 // reach lets the clock go to an instant and runs what is due then.
-func (h *house) reach(at time.Time) {
+func (h *harness) reach(at time.Time) {
 	h.t.Helper()
 	h.pass(at.Sub(h.clock()))
 	h.round()

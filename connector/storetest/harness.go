@@ -13,9 +13,9 @@ import (
 	"github.com/usesoke/soke-connector/triggers"
 )
 
-// House is a store, a clock, and what users and engines do with them. Its methods end the test when
+// Harness is a store, a clock, and what users and engines do with them. Its methods end the test when
 // the store fails.
-type House struct {
+type Harness struct {
 	*testing.T
 	Store
 
@@ -23,28 +23,28 @@ type House struct {
 	now time.Time
 }
 
-// New returns a house with a new store, at nine o'clock.
-func New(t *testing.T, open func(t *testing.T, now func() time.Time) Store) *House {
-	h := &House{T: t, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
+// New returns a harness with a new store, at nine o'clock.
+func New(t *testing.T, open func(t *testing.T, now func() time.Time) Store) *Harness {
+	h := &Harness{T: t, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
 	h.Store = open(t, h.Clock)
 	return h
 }
 
-// Clock is the time in the house.
-func (h *House) Clock() time.Time {
+// Clock is the time that the store and the engines see.
+func (h *Harness) Clock() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.now
 }
 
 // Pass lets time pass; a negative time sets the clock back.
-func (h *House) Pass(d time.Duration) {
+func (h *Harness) Pass(d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.now = h.now.Add(d)
 }
 
-func (h *House) must(err error) {
+func (h *Harness) must(err error) {
 	h.Helper()
 	if err != nil {
 		h.Fatal(err)
@@ -54,7 +54,7 @@ func (h *House) must(err error) {
 // line are values as a line of text.
 func line(values ...any) string { return strings.TrimSpace(fmt.Sprintln(values...)) }
 
-func (h *House) expect(what string, got, want any) {
+func (h *Harness) expect(what string, got, want any) {
 	h.Helper()
 	if g, w := fmt.Sprint(got), fmt.Sprint(want); g != w {
 		h.Errorf("%s: %s, want %s", what, g, w)
@@ -62,7 +62,7 @@ func (h *House) expect(what string, got, want any) {
 }
 
 // Key is a user's key.
-func (h *House) Key(user string) soke.Key {
+func (h *Harness) Key(user string) soke.Key {
 	h.Helper()
 	k, err := soke.ParseKey("sk_live_storetest_" + user)
 	h.must(err)
@@ -70,7 +70,7 @@ func (h *House) Key(user string) soke.Key {
 }
 
 // Opening asks for a feed on a topic that is researched once an hour.
-func (h *House) Opening(user, trigger, topic string) triggers.Opening {
+func (h *Harness) Opening(user, trigger, topic string) triggers.Opening {
 	h.Helper()
 	s, err := triggers.ParseSchedule("0 * * * *", "UTC")
 	h.must(err)
@@ -88,7 +88,7 @@ func (h *House) Opening(user, trigger, topic string) triggers.Opening {
 	return o
 }
 
-func (h *House) trigger(key string) triggers.Trigger {
+func (h *Harness) trigger(key string) triggers.Trigger {
 	h.Helper()
 	for _, t := range triggers.All() {
 		if t.Key == key {
@@ -100,14 +100,14 @@ func (h *House) trigger(key string) triggers.Trigger {
 }
 
 // Open opens a polled feed.
-func (h *House) Open(user, trigger, topic string) triggers.Opened {
+func (h *Harness) Open(user, trigger, topic string) triggers.Opened {
 	h.Helper()
 	o, err := h.OpenFeed(h.Context(), h.Opening(user, trigger, topic))
 	h.must(err)
 	return o
 }
 
-func (h *House) watch(id string) triggers.Watch {
+func (h *Harness) watch(id string) triggers.Watch {
 	h.Helper()
 	w, err := h.FindWatch(h.Context(), id)
 	h.must(err)
@@ -115,7 +115,7 @@ func (h *House) watch(id string) triggers.Watch {
 }
 
 // Subscribing asks for a subscription on a feed, on Zapier.
-func (h *House) Subscribing(user, trigger, topic, target string) triggers.Subscribing {
+func (h *Harness) Subscribing(user, trigger, topic, target string) triggers.Subscribing {
 	h.Helper()
 	u, err := url.Parse(target)
 	h.must(err)
@@ -124,7 +124,7 @@ func (h *House) Subscribing(user, trigger, topic, target string) triggers.Subscr
 	return triggers.Subscribing{Opening: o, Platform: "zapier", Target: target, Host: u.Host}
 }
 
-func (h *House) subscribe(user, trigger, topic, target string) triggers.Subscribed {
+func (h *Harness) subscribe(user, trigger, topic, target string) triggers.Subscribed {
 	h.Helper()
 	s, err := h.Subscribe(h.Context(), h.Subscribing(user, trigger, topic, target))
 	h.must(err)
@@ -132,7 +132,7 @@ func (h *House) subscribe(user, trigger, topic, target string) triggers.Subscrib
 }
 
 // subscription reads a subscription of a user on Zapier.
-func (h *House) subscription(user, id string) triggers.Subscription {
+func (h *Harness) subscription(user, id string) triggers.Subscription {
 	h.Helper()
 	s, _, err := h.FindSubscription(h.Context(), h.Key(user), "zapier", id)
 	h.must(err)
@@ -140,7 +140,7 @@ func (h *House) subscription(user, id string) triggers.Subscription {
 }
 
 // Claim claims a watch that is due.
-func (h *House) Claim(watchID string) triggers.Claim {
+func (h *Harness) Claim(watchID string) triggers.Claim {
 	h.Helper()
 	c, ok, _, err := h.ClaimWatch(h.Context(), watchID, h.Clock(), time.Minute)
 	h.must(err)
@@ -151,13 +151,13 @@ func (h *House) Claim(watchID string) triggers.Claim {
 }
 
 // rest ends a claim without a report; the watch is due again in an hour.
-func (h *House) rest(c triggers.Claim) triggers.Settlement {
+func (h *Harness) rest(c triggers.Claim) triggers.Settlement {
 	next := h.Clock().Add(time.Hour)
 	return triggers.Settlement{Claim: c, State: triggers.Active, DueAt: next, NextRunAt: next, At: h.Clock()}
 }
 
 // Report ends a claim as the scheduler would with what a research found.
-func (h *House) Report(c triggers.Claim, found ...soke.Keyword) triggers.Settlement {
+func (h *Harness) Report(c triggers.Claim, found ...soke.Keyword) triggers.Settlement {
 	h.Helper()
 	known, err := h.Knowledge(h.Context(), c.ID, triggers.Folds(found))
 	h.must(err)
@@ -179,7 +179,7 @@ func (h *House) Report(c triggers.Claim, found ...soke.Keyword) triggers.Settlem
 }
 
 // Research has the watch run with what a research found, and lets the time pass until the next run.
-func (h *House) Research(watchID string, found ...soke.Keyword) {
+func (h *Harness) Research(watchID string, found ...soke.Keyword) {
 	h.Helper()
 	h.must(h.Settle(h.Context(), h.Report(h.Claim(watchID), found...)))
 	h.Pass(time.Hour)
@@ -202,7 +202,7 @@ func Words(texts ...string) []soke.Keyword {
 }
 
 // told are the keywords in the bodies of events.
-func (h *House) told(bodies []json.RawMessage) []string {
+func (h *Harness) told(bodies []json.RawMessage) []string {
 	h.Helper()
 	out := []string{}
 	for _, b := range bodies {
@@ -214,7 +214,7 @@ func (h *House) told(bodies []json.RawMessage) []string {
 }
 
 // newest are the keywords of the newest events of a feed, newest first.
-func (h *House) newest(feedID string) []string {
+func (h *Harness) newest(feedID string) []string {
 	h.Helper()
 	events, _, err := h.Events(h.Context(), triggers.EventQuery{FeedID: feedID, Limit: 100})
 	h.must(err)
@@ -226,7 +226,7 @@ func (h *House) newest(feedID string) []string {
 }
 
 // due returns the deliveries that are due now.
-func (h *House) due() []triggers.DueDelivery {
+func (h *Harness) due() []triggers.DueDelivery {
 	h.Helper()
 	due, _, err := h.DueDeliveries(h.Context(), h.Clock(), 1000, nil, nil)
 	h.must(err)
@@ -234,7 +234,7 @@ func (h *House) due() []triggers.DueDelivery {
 }
 
 // one returns the delivery that is due, if it is the only one.
-func (h *House) one() triggers.DueDelivery {
+func (h *Harness) one() triggers.DueDelivery {
 	h.Helper()
 	due := h.due()
 	if len(due) != 1 {
@@ -244,7 +244,7 @@ func (h *House) one() triggers.DueDelivery {
 }
 
 // delivered settles an attempt that has succeeded.
-func (h *House) delivered(d triggers.DueDelivery) {
+func (h *Harness) delivered(d triggers.DueDelivery) {
 	h.Helper()
 	h.must(h.SettleAttempt(h.Context(), triggers.Attempt{
 		Delivery: d, At: h.Clock(), Took: time.Millisecond, Outcome: "200", Status: 200, Delivered: true,
@@ -253,7 +253,7 @@ func (h *House) delivered(d triggers.DueDelivery) {
 }
 
 // failed settles an attempt that has not.
-func (h *House) failed(d triggers.DueDelivery, state triggers.State, next time.Time) {
+func (h *Harness) failed(d triggers.DueDelivery, state triggers.State, next time.Time) {
 	h.Helper()
 	a := triggers.Attempt{
 		Delivery: d, At: h.Clock(), Took: time.Millisecond, Outcome: "500", Status: 500,

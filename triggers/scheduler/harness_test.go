@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// house is a scheduler on a real sandbox and a real database, with a clock of the test's own.
-type house struct {
+// harness is a scheduler on a real sandbox and a real database, with a clock of the test's own.
+type harness struct {
 	t         *testing.T
 	box       *sandbox.Server
 	client    *soke.Client
@@ -53,14 +53,14 @@ type gate struct {
 }
 
 // holdResearch closes the gate.
-func (h *house) holdResearch() *gate {
+func (h *harness) holdResearch() *gate {
 	g := &gate{arrived: make(chan struct{}, 1000), open: make(chan struct{})}
 	h.gate.Store(g)
 	return g
 }
 
 // upstream is the sandbox behind the gate.
-func (h *house) upstream(w http.ResponseWriter, r *http.Request) {
+func (h *harness) upstream(w http.ResponseWriter, r *http.Request) {
 	if g := h.gate.Load(); g != nil && strings.HasSuffix(r.URL.Path, "research/keywords") {
 		g.arrived <- struct{}{}
 		<-g.open
@@ -73,10 +73,10 @@ func (h *house) upstream(w http.ResponseWriter, r *http.Request) {
 	h.box.ServeHTTP(w, r)
 }
 
-// build returns a house; change may change the options of its scheduler.
-func build(t *testing.T, change ...func(*scheduler.Options)) *house {
+// build returns a harness; change may change the options of its scheduler.
+func build(t *testing.T, change ...func(*scheduler.Options)) *harness {
 	t.Helper()
-	h := &house{t: t, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
+	h := &harness{t: t, now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
 	h.box = sandbox.New(sandbox.Options{Now: h.clock, SlowFor: time.Hour})
 	upstream := httptest.NewServer(http.HandlerFunc(h.upstream))
 	client, err := soke.New(soke.Options{BaseURL: upstream.URL, Now: h.clock, Timeout: 5 * time.Second, Sleep: func(context.Context, time.Duration) error { return nil }})
@@ -84,7 +84,7 @@ func build(t *testing.T, change ...func(*scheduler.Options)) *house {
 		t.Fatal(err)
 	}
 	h.client = client
-	if h.db, err = sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "house.db"), Now: h.clock}); err != nil {
+	if h.db, err = sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "connector.db"), Now: h.clock}); err != nil {
 		t.Fatal(err)
 	}
 	h.scheduler = h.newScheduler(change...)
@@ -103,7 +103,7 @@ func build(t *testing.T, change ...func(*scheduler.Options)) *house {
 }
 
 // newScheduler returns a scheduler as another process on the same database would have it.
-func (h *house) newScheduler(change ...func(*scheduler.Options)) *scheduler.Scheduler {
+func (h *harness) newScheduler(change ...func(*scheduler.Options)) *scheduler.Scheduler {
 	h.t.Helper()
 	o := scheduler.Options{Store: h.db, Soke: h.client, Triggers: triggers.All(), Logger: slog.New(slog.DiscardHandler), Now: h.clock}
 	for _, c := range change {
@@ -116,13 +116,13 @@ func (h *house) newScheduler(change ...func(*scheduler.Options)) *scheduler.Sche
 	return s
 }
 
-func (h *house) clock() time.Time {
+func (h *harness) clock() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.now
 }
 
-func (h *house) pass(d time.Duration) {
+func (h *harness) pass(d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.now = h.now.Add(d)
@@ -138,7 +138,7 @@ func key(t *testing.T, name string) soke.Key {
 }
 
 // opening asks for a feed of a trigger on a topic.
-func (h *house) opening(user, trigger, topic, schedule string) triggers.Opening {
+func (h *harness) opening(user, trigger, topic, schedule string) triggers.Opening {
 	h.t.Helper()
 	s, err := triggers.ParseSchedule(schedule, "UTC")
 	if err != nil {
@@ -157,7 +157,7 @@ func (h *house) opening(user, trigger, topic, schedule string) triggers.Opening 
 	return o
 }
 
-func (h *house) open(user, trigger, topic, schedule string) triggers.Opened {
+func (h *harness) open(user, trigger, topic, schedule string) triggers.Opened {
 	h.t.Helper()
 	opened, err := h.db.OpenFeed(context.Background(), h.opening(user, trigger, topic, schedule))
 	if err != nil {
@@ -167,7 +167,7 @@ func (h *house) open(user, trigger, topic, schedule string) triggers.Opened {
 }
 
 // round runs what is due now to its end, and what becomes due by that.
-func (h *house) round() {
+func (h *harness) round() {
 	h.t.Helper()
 	for before := ""; ; {
 		if _, err := h.scheduler.Round(context.Background()); err != nil {
@@ -183,7 +183,7 @@ func (h *house) round() {
 }
 
 // picture is everything that is known of the watches.
-func (h *house) picture() string {
+func (h *harness) picture() string {
 	h.t.Helper()
 	b, err := json.Marshal(h.watches())
 	if err != nil {
@@ -193,7 +193,7 @@ func (h *house) picture() string {
 }
 
 // settle waits until no run is under way.
-func (h *house) settle() {
+func (h *harness) settle() {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -202,7 +202,7 @@ func (h *house) settle() {
 	}
 }
 
-func (h *house) watches() []triggers.Watch {
+func (h *harness) watches() []triggers.Watch {
 	h.t.Helper()
 	all, err := h.db.Watches(context.Background(), "", 10_000)
 	if err != nil {
@@ -211,7 +211,7 @@ func (h *house) watches() []triggers.Watch {
 	return all
 }
 
-func (h *house) watch(id string) triggers.Watch {
+func (h *harness) watch(id string) triggers.Watch {
 	h.t.Helper()
 	w, err := h.db.FindWatch(context.Background(), id)
 	if err != nil {
@@ -220,7 +220,7 @@ func (h *house) watch(id string) triggers.Watch {
 	return w
 }
 
-func (h *house) occurrences(id string) []triggers.Occurrence {
+func (h *harness) occurrences(id string) []triggers.Occurrence {
 	h.t.Helper()
 	i, err := h.db.Inspect(context.Background(), id, 1000)
 	if err != nil {
@@ -229,10 +229,10 @@ func (h *house) occurrences(id string) []triggers.Occurrence {
 	return i.Occurrences
 }
 
-func (h *house) calls() int { return h.box.CallCount("research/keywords") }
+func (h *harness) calls() int { return h.box.CallCount("research/keywords") }
 
 // act makes an interactive call of a key, as an action does.
-func (h *house) act(user string) error {
+func (h *harness) act(user string) error {
 	h.t.Helper()
 	session := h.client.Session(soke.Credential{Key: key(h.t, user)})
 	_, err := session.ResearchKeywords(context.Background(), soke.KeywordsRequest{Topic: "by hand", Platform: "youtube"})
@@ -240,7 +240,7 @@ func (h *house) act(user string) error {
 }
 
 // subscribe subscribes to a feed.
-func (h *house) subscribe(user, trigger, topic, schedule string) triggers.Subscribed {
+func (h *harness) subscribe(user, trigger, topic, schedule string) triggers.Subscribed {
 	h.t.Helper()
 	o := h.opening(user, trigger, topic, schedule)
 	o.Polled = false
@@ -252,7 +252,7 @@ func (h *house) subscribe(user, trigger, topic, schedule string) triggers.Subscr
 }
 
 // undelivered counts what waits of a subscription.
-func (h *house) undelivered(s triggers.Subscribed) int {
+func (h *harness) undelivered(s triggers.Subscribed) int {
 	h.t.Helper()
 	i, err := h.db.Inspect(context.Background(), s.WatchID, 1)
 	if err != nil {
