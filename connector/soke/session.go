@@ -57,7 +57,7 @@ func (s *Session) remember(m Meta) {
 
 // Call is one call of an endpoint.
 type Call struct {
-	// Operation labels metrics: research-keywords, chat-completion, check, raw.
+	// Operation labels metrics: research-keywords, chat-completion, check, soke.
 	Operation string
 	Method    string
 	// Path is below /api/v1/, clean and without a leading slash.
