@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -41,8 +42,10 @@ const (
 	CallbackAccepted CallbackState = "accepted" // not yet sent to Soke
 	CallbackCalling  CallbackState = "calling"
 	CallbackAnswered CallbackState = "answered" // to be posted
-	CallbackDone     CallbackState = "done"     // posted, or given up
 )
+
+// ErrTooManyCallbacks says that as many callbacks as may be wait for Soke already.
+var ErrTooManyCallbacks = errors.New("too many callbacks wait for Soke")
 
 // CallbackSecret is what of a callback is kept encrypted.
 type CallbackSecret struct {
@@ -55,14 +58,17 @@ type CallbackSecret struct {
 
 // CallbackStore keeps callbacks. Its methods are safe for concurrent use.
 type CallbackStore interface {
+	// AddCallback keeps a callback. It fails with ErrTooManyCallbacks.
 	AddCallback(ctx context.Context, c Callback) error
-	// DueCallbacks returns those that are due at now, but none in busy, and when the next is due.
-	DueCallbacks(ctx context.Context, now time.Time, limit int, busy []string) ([]Callback, time.Time, error)
+	// DueCallbacks returns those that are due at now, but none in busy, and when the next will be. With
+	// those in busy, no credential has more than perOwner.
+	DueCallbacks(ctx context.Context, now time.Time, limit, perOwner int, busy []string) ([]Callback, time.Time, error)
 	// StartCallback moves one from accepted to calling; ok is false if it was not accepted.
 	StartCallback(ctx context.Context, id string) (ok bool, err error)
-	// AnswerCallback keeps what is to be posted.
-	AnswerCallback(ctx context.Context, id string, answer []byte, now time.Time) error
-	// SettleCallback keeps what became of an attempt to post; a zero next ends the callback.
+	// AnswerCallback keeps what is to be posted, and forgets all else but where.
+	AnswerCallback(ctx context.Context, c Callback, now time.Time) error
+	// SettleCallback keeps what became of an attempt to post; a zero next ends the callback, and
+	// nothing of it is kept.
 	SettleCallback(ctx context.Context, id string, s delivery.State, next time.Time) error
 }
 
@@ -96,6 +102,12 @@ func (s *Server) accept(c echo.Context, k *call, a actions.Action, bound actions
 		},
 		State: CallbackAccepted, Created: s.Now(),
 	})
+	if errors.Is(err, ErrTooManyCallbacks) {
+		return &soke.Error{
+			Code: soke.ConnectorError, Status: http.StatusServiceUnavailable, RetryAfter: time.Minute, NotSent: true, Err: err,
+			Message: "Try again in a minute: as many calls as may be wait for Soke's answers already. Nothing was done and no credit was spent.",
+		}
+	}
 	if err != nil {
 		return storageUnavailable(err)
 	}

@@ -18,6 +18,8 @@ import (
 const (
 	// callbackWorkers bounds the callbacks at work at one time.
 	callbackWorkers = 512
+	// callbackShare bounds those of one credential, so that its slow calls leave room for others'.
+	callbackShare = 64
 	// callbackIdle is the longest time without a look at what is due.
 	callbackIdle = 30 * time.Second
 	// callbackInsists is for how long the engine tries to keep what became of a callback: the answer
@@ -74,7 +76,7 @@ func (e *callbackEngine) round(ctx context.Context) (time.Duration, error) {
 		return callbackIdle, nil
 	}
 	now := e.now()
-	due, next, err := e.Store.DueCallbacks(ctx, now, callbackWorkers-len(busy), busy)
+	due, next, err := e.Store.DueCallbacks(ctx, now, callbackWorkers-len(busy), callbackShare, busy)
 	if err != nil {
 		return 0, err
 	}
@@ -110,7 +112,7 @@ func (e *callbackEngine) advance(ctx context.Context, c Callback) error {
 			}
 		}
 		c.Answer = e.answer(ctx, c)
-		keep = func() error { return e.Store.AnswerCallback(ctx, c.ID, c.Answer, e.now()) }
+		keep = func() error { return e.Store.AnswerCallback(ctx, c, e.now()) }
 		if err := keep(); err != nil {
 			e.logger.ErrorContext(ctx, "a paid answer could not be kept for its callback yet", "callback", c.ID, "cause", err.Error())
 		} else {

@@ -41,12 +41,12 @@ func (d *fullDisk) StartCallback(ctx context.Context, id string) (bool, error) {
 	return d.DB.StartCallback(ctx, id)
 }
 
-func (d *fullDisk) AnswerCallback(ctx context.Context, id string, answer []byte, now time.Time) error {
+func (d *fullDisk) AnswerCallback(ctx context.Context, c connector.Callback, now time.Time) error {
 	if d.answers.Add(-1) >= 0 {
 		return errDiskFull
 	}
-	err := d.DB.AnswerCallback(ctx, id, answer, now)
-	d.kept <- answer
+	err := d.DB.AnswerCallback(ctx, c, now)
+	d.kept <- c.Answer
 	return err
 }
 

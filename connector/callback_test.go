@@ -128,7 +128,8 @@ func TestAfterARestartWhatWasNotSentIsSentAndWhatWasUnderWayIsNotPaidTwice(t *te
 			t.Fatal(ok, err)
 		}
 	}
-	if err := db.AnswerCallback(ctx, "cbk_answered", []byte(`{"status":"success","result":{"content":"kept"}}`), time.Now()); err != nil {
+	answered := connector.Callback{ID: "cbk_answered", Secret: connector.CallbackSecret{Target: url + "/answered"}, Answer: []byte(`{"status":"success","result":{"content":"kept"}}`)}
+	if err := db.AnswerCallback(ctx, answered, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if ok, err := db.StartCallback(ctx, "cbk_answered"); ok || err != nil {

@@ -39,7 +39,8 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		defer s.inFlight.Add(-1)
 		if n := s.inFlight.Add(1); s.MaxRequests > 0 && n > int64(s.MaxRequests) && c.Path() != healthPath {
-			return &soke.Error{Code: soke.ConnectorError, Status: http.StatusServiceUnavailable, RetryAfter: time.Second, NotSent: true, Err: errTooMany}
+			return &soke.Error{Code: soke.ConnectorError, Status: http.StatusServiceUnavailable, RetryAfter: time.Second, NotSent: true, Err: errTooMany,
+				Message: "Try again in a moment: the connector is answering as many calls as it may. Nothing was done and no credit was spent."}
 		}
 		return next(c)
 	}

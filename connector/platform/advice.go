@@ -112,6 +112,9 @@ func timeoutAdvice(*soke.Error, Call) string {
 }
 
 func connectorAdvice(e *soke.Error, _ Call) string {
+	if e.Status == 503 && e.NotSent && e.Message != "" {
+		return e.Message
+	}
 	if e.Status == 503 {
 		return "Try again in a minute: the connector cannot use its storage right now. Nothing was done and no credit was spent. Its operator finds the cause in its log."
 	}

@@ -104,7 +104,7 @@ func TestCallbacksThatCannotBeReadLeaveTheOthersTheirTurn(t *testing.T) {
 	spoil(t, db, "UPDATE callbacks SET sealed = x'00' WHERE id != 'cbk_4'")
 	var due []connector.Callback
 	for range 5 {
-		found, _, err := db.DueCallbacks(t.Context(), h.Clock(), 2, nil)
+		found, _, err := db.DueCallbacks(t.Context(), h.Clock(), 2, 2, nil)
 		must(t, err)
 		due = append(due, found...)
 		if len(due) > 0 {
