@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -39,7 +40,7 @@ func (c *serveCommand) build(db *sqlite.DB, client *soke.Client, metrics *connec
 		Watching:    engines.watching,
 		Callbacks:   engines.callbacks,
 		Answers:     db,
-		Ready:       ready(db),
+		Ready:       ready(db, engines.scheduler),
 		Metrics:     metrics,
 		Logger:      logger,
 		Version:     version,
@@ -55,14 +56,19 @@ func (c *serveCommand) build(db *sqlite.DB, client *soke.Client, metrics *connec
 	return &assembly{db: db, server: server, engines: engines, logger: logger}, nil
 }
 
-// work has group serve, and do what is done in the background, until ctx ends. served is called when
-// no request is left.
-func (c *serveCommand) work(ctx context.Context, group *errgroup.Group, a *assembly, services []service, served func()) {
+// theEnd ends so long after ctx has ended: it is the one deadline of all that finishes then.
+func theEnd(ctx context.Context, patience time.Duration) (limit context.Context, cancel func()) {
+	limit, cancel = context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(patience, cancel) })
+	return limit, cancel
+}
+
+// work has group serve, and do what is done in the background, until ctx ends; what has begun by then
+// may finish until limit ends. served is called when no request is left.
+func (c *serveCommand) work(ctx, limit context.Context, group *errgroup.Group, a *assembly, services []service, served func()) {
 	group.Go(func() error {
 		defer served()
-		err := serveUntil(ctx, c.ShutdownTimeout, a.logger, services...)
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ShutdownTimeout)
-		defer cancel()
+		err := serveUntil(ctx, limit, a.logger, services...)
 		if drained := a.server.Drain(limit); err == nil && drained != nil {
 			err = fmt.Errorf("paid calls were still running after %s and were cut; allow more with --shutdown-timeout", c.ShutdownTimeout)
 		}
@@ -72,7 +78,7 @@ func (c *serveCommand) work(ctx context.Context, group *errgroup.Group, a *assem
 	for _, background := range []func() error{
 		func() error { return a.server.Run(ctx) },
 		func() error { return relieve(ctx, a.server.InFlight) },
-		func() error { return a.engines.run(ctx, a.db, c.ShutdownTimeout) },
+		func() error { return a.engines.run(ctx, limit, a.db) },
 		func() error { return housekeeping(ctx, a.db, keep, a.logger) },
 	} {
 		group.Go(func() error {

@@ -6,25 +6,23 @@ import (
 	"time"
 
 	"github.com/usesoke/soke-connector/connector/sqlite"
+	"github.com/usesoke/soke-connector/triggers/scheduler"
 )
 
-// overdue is how long a watch may wait before the connector says that it cannot do its work.
-const overdue = 5 * time.Minute
+// stalled is how long the scheduler may be without a look at what is due before the connector says
+// that it cannot do its work. It looks twice a minute at least. A watch that waits for its own key's
+// rate limit is no reason: everybody else would be turned away for it.
+const stalled = 5 * time.Minute
 
-// ready reports why the connector cannot do its work: the database does not take writes, or due
-// watches wait for too long.
-func ready(db *sqlite.DB) func(context.Context) error {
+// ready reports why the connector cannot do its work: the database does not take writes, or the
+// scheduler does not look at what is due.
+func ready(db *sqlite.DB, s *scheduler.Scheduler) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if err := db.Writable(ctx); err != nil {
 			return err
 		}
-		now := time.Now()
-		due, err := db.OldestDue(ctx, now)
-		if err != nil {
-			return err
-		}
-		if age := now.Sub(due); !due.IsZero() && age > overdue {
-			return fmt.Errorf("a watch has been due for %s", age.Round(time.Second))
+		if since := s.SinceRound(); since > stalled {
+			return fmt.Errorf("the scheduler has not looked at what is due for %s", since.Round(time.Second))
 		}
 		return nil
 	}

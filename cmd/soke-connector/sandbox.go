@@ -22,7 +22,9 @@ func (c *sandboxCommand) Run(ctx context.Context, p process) error {
 		return err
 	}
 	fmt.Fprintf(p.stdout, "Soke sandbox on http://%s/api/v1 (try the key sk_live_sandbox_active)\n", listener.Addr())
-	return serveUntil(ctx, 5*time.Second, slog.New(slog.NewTextHandler(p.stderr, nil)), plain(listener, sandbox.New(sandbox.Options{})))
+	limit, cancel := theEnd(ctx, 5*time.Second)
+	defer cancel()
+	return serveUntil(ctx, limit, slog.New(slog.NewTextHandler(p.stderr, nil)), plain(listener, sandbox.New(sandbox.Options{})))
 }
 
 // listen opens a listener, or says which flag to change.

@@ -52,12 +52,14 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 	logger := c.logger(p.stderr)
 	slog.SetDefault(logger) // net/http says some things to the standard log alone
 	group, ctx := errgroup.WithContext(ctx)
+	limit, cancel := theEnd(ctx, c.ShutdownTimeout)
+	defer cancel()
 
 	// The sandbox outlives the service's last requests, which may be calls to it.
 	sandboxCtx, endSandbox := context.WithCancel(context.WithoutCancel(ctx))
 	defer endSandbox()
 	if c.Sandbox {
-		dir, err := c.prepareSandbox(sandboxCtx, group, logger)
+		dir, err := c.prepareSandbox(sandboxCtx, limit, group, logger)
 		defer func() { _ = os.RemoveAll(dir) }()
 		if err != nil {
 			return err
@@ -102,7 +104,7 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 	}
 	c.announce(p, services)
 	logger.Info("listening", "address", public.Addr().String(), "version", version)
-	c.work(ctx, group, built, services, endSandbox)
+	c.work(ctx, limit, group, built, services, endSandbox)
 	if err := group.Wait(); err != nil {
 		return err
 	}
@@ -158,7 +160,7 @@ func (c *serveCommand) logger(w io.Writer) *slog.Logger {
 
 // prepareSandbox starts the sandbox on a port of its own and points the service at it. It returns
 // the temporary directory to remove at the end.
-func (c *serveCommand) prepareSandbox(ctx context.Context, group *errgroup.Group, logger *slog.Logger) (string, error) {
+func (c *serveCommand) prepareSandbox(ctx, limit context.Context, group *errgroup.Group, logger *slog.Logger) (string, error) {
 	dir, err := os.MkdirTemp("", "soke-connector-sandbox-")
 	if err != nil {
 		return "", err
@@ -173,7 +175,7 @@ func (c *serveCommand) prepareSandbox(ctx context.Context, group *errgroup.Group
 	}
 	c.UpstreamURL = "http://" + listener.Addr().String()
 	group.Go(func() error {
-		return serveUntil(ctx, c.ShutdownTimeout, logger, plain(listener, sandbox.New(sandbox.Options{})))
+		return serveUntil(ctx, limit, logger, plain(listener, sandbox.New(sandbox.Options{})))
 	})
 	return dir, nil
 }

@@ -100,9 +100,15 @@ func TestARequestThatHasBegunIsAnsweredAndNoOtherIsTaken(t *testing.T) {
 }
 
 func TestARequestThatDoesNotEndIsCutAfterTheShutdownTimeout(t *testing.T) {
-	r, release, answer := held(t, "--shutdown-timeout", "100ms")
+	const patience = 2 * time.Second
+	r, release, answer := held(t, "--shutdown-timeout", patience.String())
 	defer release()
+	began := time.Now()
 	code := r.stop()
+	// The request and the paid call behind it have one deadline, not one each.
+	if took := time.Since(began); took < patience || took > 2*patience {
+		t.Errorf("it ended after %s", took)
+	}
 	if status := <-answer; status != 0 {
 		t.Errorf("the request was answered with %d", status)
 	}

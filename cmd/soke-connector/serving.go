@@ -112,7 +112,9 @@ func (s service) start(logger *slog.Logger) (server *http.Server, failed <-chan 
 		ReadHeaderTimeout: s.flags.HeaderTimeout,
 		IdleTimeout:       s.flags.IdleTimeout,
 		MaxHeaderBytes:    s.flags.MaxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(quietHandshakes{logger.Handler()}, slog.LevelWarn),
+		// A socket of HTTP/2 may die without a word, too.
+		HTTP2:    &http.HTTP2Config{SendPingTimeout: s.flags.IdleTimeout, PingTimeout: 15 * time.Second},
+		ErrorLog: slog.NewLogLogger(quietHandshakes{logger.Handler()}, slog.LevelWarn),
 	}
 	ended := make(chan error, 1)
 	go func() {
@@ -126,8 +128,8 @@ func (s service) start(logger *slog.Logger) (server *http.Server, failed <-chan 
 	return server, ended
 }
 
-// serveUntil serves until ctx ends or a listener fails, then lets requests finish within patience.
-func serveUntil(ctx context.Context, patience time.Duration, logger *slog.Logger, services ...service) error {
+// serveUntil serves until ctx ends or a listener fails, then lets requests finish until limit ends.
+func serveUntil(ctx, limit context.Context, logger *slog.Logger, services ...service) error {
 	failed := make(chan error, len(services))
 	servers := make([]*http.Server, len(services))
 	for i, s := range services {
@@ -139,14 +141,15 @@ func serveUntil(ctx context.Context, patience time.Duration, logger *slog.Logger
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
+		var cancel func()
+		limit, cancel = context.WithTimeout(limit, 5*time.Second)
+		defer cancel()
 	}
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer cancel()
 	for _, server := range servers {
 		if serr := server.Shutdown(limit); serr != nil {
 			_ = server.Close()
 			if err == nil {
-				err = fmt.Errorf("requests were still running after %s and were cut; allow more with --shutdown-timeout", patience)
+				err = errors.New("requests were still running at the end of --shutdown-timeout and were cut; allow more with it")
 			}
 		}
 	}

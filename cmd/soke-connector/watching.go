@@ -56,8 +56,8 @@ func (c *serveCommand) engines(db *sqlite.DB, client *soke.Client, metrics *conn
 	return e, nil
 }
 
-// run runs both until ctx ends, then lets what has begun finish for as long as patience.
-func (e *engines) run(ctx context.Context, db *sqlite.DB, patience time.Duration) error {
+// run runs both until ctx ends, then lets what has begun finish until limit ends.
+func (e *engines) run(ctx, limit context.Context, db *sqlite.DB) error {
 	// What a crash has left claimed is due again; nobody else has this database.
 	if err := db.ReleaseClaims(ctx, time.Now()); err != nil {
 		return err
@@ -66,8 +66,6 @@ func (e *engines) run(ctx context.Context, db *sqlite.DB, patience time.Duration
 	go func() { stopped <- e.scheduler.Run(ctx) }()
 	go func() { stopped <- e.outbox.Run(ctx) }()
 	err := errors.Join(<-stopped, <-stopped)
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer cancel()
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}

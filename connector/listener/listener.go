@@ -94,9 +94,36 @@ func (l *Listener) Handler(next http.Handler) http.Handler {
 			l.enter(s)
 			defer l.leave(s)
 		}
+		if r.ProtoMajor >= 2 && l.limits.Write > 0 {
+			w = &streamWriter{w, http.NewResponseController(w), l.limits.Write}
+		}
 		next.ServeHTTP(w, r)
 	})
 }
+
+// streamWriter gives the peer its time for each write to a stream of HTTP/2. A stream without a window
+// never gets as far as the socket, whose own deadline does not see it.
+type streamWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	limit   time.Duration
+}
+
+// Unwrap is for http.ResponseController.
+func (w *streamWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *streamWriter) Write(b []byte) (int, error) {
+	w.extend()
+	return w.ResponseWriter.Write(b)
+}
+
+func (w *streamWriter) FlushError() error {
+	w.extend()
+	return w.control.Flush()
+}
+
+// extend sets a deadline that also holds for what net/http writes when the handler has returned.
+func (w *streamWriter) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(w.limit)) }
 
 // makeRoom waits until another socket may be opened, and closes those that only wait.
 func (l *Listener) makeRoom() error {

@@ -182,6 +182,49 @@ func TestAPeerThatDoesNotTakeItsAnswerIsCutOff(t *testing.T) {
 	}
 }
 
+func TestAStreamThatIsNotReadIsCutOffThoughItsSocketIsSound(t *testing.T) {
+	certificate := pair(t, "first.example")
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := listener.New(inner, listener.Limits{Sockets: 1, Write: 200 * time.Millisecond})
+	cut := make(chan error, 1)
+	server := &http.Server{
+		ConnContext: l.ConnContext, TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"h2"}},
+		Handler: l.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/endless" {
+				return
+			}
+			for { // until the window of the stream, which nobody opens again, is full
+				if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+					cut <- err
+					return
+				}
+			}
+		})),
+	}
+	go func() { _ = server.ServeTLS(l, "", "") }()
+	defer func() { _ = server.Close() }()
+	client := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // the test's own certificate
+	defer client.CloseIdleConnections()
+	stuck, err := client.Get("https://" + inner.Addr().String() + "/endless")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stuck.Body.Close() }()
+	select {
+	case <-cut:
+	case <-time.After(soon):
+		t.Fatal("the answer still waits for its peer")
+	}
+	other, err := client.Get("https://" + inner.Addr().String() + "/") // on the same socket: there is room for one
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = other.Body.Close()
+}
+
 func TestAListenerThatIsFullCanBeClosed(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
