@@ -1,8 +1,11 @@
 package connector
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +24,7 @@ const (
 	headerAccountID      = "X-Soke-Account-Id"
 	headerIdempotencyKey = "Idempotency-Key"
 	headerReplayed       = "Idempotent-Replayed"
+	headerPrefer         = "Prefer"
 )
 
 // call is one request on its way through the connector: what its log line, its metrics and the
@@ -68,6 +72,7 @@ func (k *call) platform() platform.Name {
 func (k *call) words() platform.Call {
 	return platform.Call{
 		Credits:        k.route.credits,
+		Free:           k.route.free,
 		ConnectionTest: k.route.test,
 		RequestID:      k.requestID,
 	}
@@ -85,8 +90,38 @@ func (s *Server) enter(r route) echo.HandlerFunc {
 			}
 			k.session = s.Soke.Session(cred)
 		}
+		if wait := preferredWait(c.Request().Header); wait > 0 && r.dialect != nil {
+			whole := c.Request()
+			defer c.SetRequest(whole) // what comes after the answer has its own time
+			limited, cancel := context.WithTimeout(whole.Context(), wait)
+			defer cancel()
+			c.SetRequest(whole.WithContext(limited))
+		}
 		return r.handle(c, k)
 	}
+}
+
+var waitForm = regexp.MustCompile(`(?i)(?:^|[,;\s])wait\s*=\s*"?([0-9]{1,3})"?(?:$|[,;\s])`)
+
+// preferredWait is how long a caller wants to wait for an answer (RFC 7240, Prefer: wait=25), 0 if it
+// does not say: a platform that gives up after half a minute has its users see our words, and not its
+// own. A paid call under an Idempotency-Key goes on for the next try.
+func preferredWait(h http.Header) time.Duration {
+	for _, line := range h.Values(headerPrefer) {
+		if found := waitForm.FindStringSubmatch(line); found != nil {
+			seconds, _ := strconv.Atoi(found[1])
+			return time.Duration(seconds) * time.Second
+		}
+	}
+	return 0
+}
+
+// outOfTime says why the context of a call has ended before its answer was there.
+func outOfTime(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return &soke.Error{Code: soke.UpstreamTimeout, Err: ctx.Err()}
+	}
+	return ctx.Err()
 }
 
 // protect keeps answers from being guessed at, or kept where they hold a user's data. A request in

@@ -169,6 +169,9 @@ func (s *Server) callForCallback(ctx context.Context, k *call, c Callback) (Answ
 	}
 	k.route.credits = action.Credits
 	if c.State == CallbackCalling {
+		if answer, ok := s.answered(ctx, c); ok {
+			return answer, nil
+		}
 		return Answer{}, &soke.Error{
 			Code: soke.UpstreamTimeout, RequestID: c.RequestID,
 			Message: "The connector was restarted while Soke worked on this call.",
@@ -184,4 +187,13 @@ func (s *Server) callForCallback(ctx context.Context, k *call, c Callback) (Answ
 	}
 	answer, _, err := s.perform(ctx, s.Soke.Session(c.Secret.Credential), action, bound, c.Secret.IdempotencyKey)
 	return answer, err
+}
+
+// answered returns what the call of a callback was answered with, if that was kept for repeats.
+func (s *Server) answered(ctx context.Context, c Callback) (Answer, bool) {
+	if c.Secret.IdempotencyKey == "" {
+		return Answer{}, false
+	}
+	answer, found, err := s.paidOnce.kept(ctx, paidCall{credential: c.Secret.Credential, action: c.Action, key: c.Secret.IdempotencyKey})
+	return answer, found && err == nil
 }

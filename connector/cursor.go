@@ -21,15 +21,30 @@ func formatCursor(place int64, feedID string) string {
 	return base64.RawURLEncoding.EncodeToString(append(b, cursorCheck(b, feedID)...))
 }
 
-func parseCursor(text, feedID string) (int64, error) {
+// isCursor reports whether a text can be a cursor, of whatever feed.
+func isCursor(text string) bool {
+	_, ok := decodeCursor(text)
+	return ok
+}
+
+func decodeCursor(text string) ([]byte, bool) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) != placeSize+checkSize || subtle.ConstantTimeCompare(b[placeSize:], cursorCheck(b[:placeSize], feedID)) != 1 {
-		return 0, &schemas.FieldError{
-			Field: "cursor", Label: "Cursor", Problem: "it is not a cursor of this trigger with this input",
-			Accepted: "the cursor of the poll before, or nothing to begin anew",
-		}
+	return b, err == nil && len(b) == placeSize+checkSize
+}
+
+func parseCursor(text, feedID string) (int64, error) {
+	b, ok := decodeCursor(text)
+	if !ok || subtle.ConstantTimeCompare(b[placeSize:], cursorCheck(b[:placeSize], feedID)) != 1 {
+		return 0, errCursor()
 	}
 	return int64(binary.BigEndian.Uint64(b)), nil
+}
+
+func errCursor() error {
+	return &schemas.FieldError{
+		Field: "cursor", Label: "Cursor", Problem: "it is not a cursor of this trigger with this input",
+		Accepted: "the cursor of the poll before, or nothing to begin anew",
+	}
 }
 
 func cursorCheck(place []byte, feedID string) []byte {

@@ -10,12 +10,18 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"github.com/usesoke/soke-connector/connector/background"
 	"github.com/usesoke/soke-connector/connector/soke"
 )
 
-// answerLife is how long the answer of a paid call can be had again for nothing.
-const answerLife = 24 * time.Hour
+const (
+	// answerLife is how long the answer of a paid call can be had again for nothing.
+	answerLife = 24 * time.Hour
+	// keepInsists is for how long a store that fails is asked again to keep a paid answer.
+	keepInsists = 10 * time.Minute
+)
 
 // Answer is the answer of a paid call, as it is kept for repeats.
 type Answer struct {
@@ -81,12 +87,7 @@ func (p *paidOnce) do(ctx context.Context, c paidCall, pay func(context.Context)
 		return Answer{}, false, fmt.Errorf("encoding the input of %s: %w", c.action, err)
 	}
 	hash := sha256.Sum256(input)
-	secret := c.credential.Key.Reveal()
-	if secret == "" {
-		secret = c.credential.Token.Reveal()
-	}
-	id := p.store.AnswerID(secret, c.credential.AccountID, c.action, c.key)
-
+	id := p.id(c)
 	call, first := p.join(id, hash)
 	if call.inputHash != hash {
 		return Answer{}, false, mismatch()
@@ -98,8 +99,21 @@ func (p *paidOnce) do(ctx context.Context, c paidCall, pay func(context.Context)
 	case <-call.done:
 		return call.answer, call.replayed || (!first && call.err == nil), call.err
 	case <-ctx.Done():
-		return Answer{}, false, ctx.Err()
+		return Answer{}, false, outOfTime(ctx)
 	}
+}
+
+// kept returns the answer of a call that an earlier one under its idempotency key has paid.
+func (p *paidOnce) kept(ctx context.Context, c paidCall) (Answer, bool, error) {
+	return p.store.FindAnswer(ctx, p.id(c), p.now())
+}
+
+func (p *paidOnce) id(c paidCall) [32]byte {
+	secret := c.credential.Key.Reveal()
+	if secret == "" {
+		secret = c.credential.Token.Reveal()
+	}
+	return p.store.AnswerID(secret, c.credential.AccountID, c.action, c.key)
 }
 
 // join returns the running call under id, or begins one.
@@ -114,43 +128,60 @@ func (p *paidOnce) join(id, hash [32]byte) (call *payment, first bool) {
 	return call, true
 }
 
-// run answers a call from the store, or by paying it.
+// run answers a call from the store, or by paying it. The call counts as running until its answer is
+// kept: a repeat that comes before must not pay again.
 func (p *paidOnce) run(ctx context.Context, id [32]byte, call *payment, pay func(context.Context) (Answer, error)) {
+	answered := sync.OnceFunc(func() { close(call.done) })
+	defer answered()
+	defer p.forget(id)
+	p.answer(ctx, id, call, pay)
+	if call.err != nil || call.replayed {
+		return
+	}
+	call.answer.InputHash = call.inputHash
+	expires := p.now().Add(answerLife)
+	keep := func() (struct{}, error) {
+		return struct{}{}, p.store.KeepAnswer(ctx, id, call.answer, expires)
+	}
+	_, err := keep()
+	if err == nil {
+		return
+	}
+	p.logger.ErrorContext(ctx, "a paid answer could not be kept for repeats yet", "cause", err.Error())
+	answered() // the user has paid: the answer is theirs all the same
+	if _, err := backoff.Retry(ctx, keep, backoff.WithMaxElapsedTime(keepInsists)); err != nil {
+		p.logger.ErrorContext(ctx, "a paid answer could not be kept for repeats", "cause", err.Error())
+	}
+}
+
+// answer has the call answered within its time.
+func (p *paidOnce) answer(ctx context.Context, id [32]byte, call *payment, pay func(context.Context) (Answer, error)) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	call.err = errPanicked // stands if pay ends its goroutine by runtime.Goexit, which recover does not see
+	call.err = errPanicked // also where pay ends its goroutine
 	defer func() {
 		if v := recover(); v != nil {
 			call.err = fmt.Errorf("%w: %v", errPanicked, v)
 		}
-		p.mu.Lock()
-		delete(p.running, id)
-		p.mu.Unlock()
-		close(call.done)
 	}()
-
 	kept, found, err := p.store.FindAnswer(ctx, id, p.now())
 	switch {
 	case err != nil:
 		// Without the store the promise of one payment cannot be kept, so nothing is paid.
 		call.err = storageUnavailable(err)
-		return
 	case found && kept.InputHash != call.inputHash:
 		call.err = mismatch()
-		return
 	case found:
 		call.answer, call.replayed, call.err = kept, true, nil
-		return
+	default:
+		call.answer, call.err = pay(ctx)
 	}
-	if call.answer, call.err = pay(ctx); call.err != nil {
-		return
-	}
-	call.answer.InputHash = call.inputHash
-	// An answer that came at the last moment is kept like any other.
-	if err := p.store.KeepAnswer(context.WithoutCancel(ctx), id, call.answer, p.now().Add(answerLife)); err != nil {
-		// The user has paid: the answer is theirs even if it cannot be kept for a repeat.
-		p.logger.ErrorContext(ctx, "a paid answer could not be kept for repeats", "cause", err.Error())
-	}
+}
+
+func (p *paidOnce) forget(id [32]byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.running, id)
 }
 
 // drain waits for the running calls.

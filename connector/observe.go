@@ -2,6 +2,7 @@ package connector
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -48,12 +50,12 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 
 var errTooMany = errors.New("more requests at a time than --max-connections allows")
 
-// onlyKnownVerbs refuses OPTIONS like every verb that a path does not have; echo would answer it.
+// onlyKnownVerbs refuses every verb that a path does not have. Echo would answer OPTIONS, and name it
+// among the verbs that are allowed.
 func (s *Server) onlyKnownVerbs(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		allow, wrong := c.Get(echo.ContextKeyHeaderAllow).(string)
-		if wrong && c.Request().Method == http.MethodOptions {
-			c.Response().Header().Set(echo.HeaderAllow, allow)
+		if allow, wrong := c.Get(echo.ContextKeyHeaderAllow).(string); wrong {
+			c.Response().Header().Set(echo.HeaderAllow, strings.TrimPrefix(allow, http.MethodOptions+", "))
 			return echo.ErrMethodNotAllowed
 		}
 		return next(c)
@@ -75,7 +77,7 @@ func clientAddress(proxies []netip.Prefix) echo.IPExtractor {
 
 func (s *Server) record(c echo.Context, k *call) {
 	took, status, name := s.Now().Sub(k.begun), c.Response().Status, cmp.Or(string(k.platform()), "none")
-	if c.Request().Context().Err() != nil {
+	if errors.Is(c.Request().Context().Err(), context.Canceled) {
 		status = statusClientGone
 	}
 	s.Metrics.answered(name, k.route.operation, status, took)

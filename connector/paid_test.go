@@ -3,6 +3,7 @@ package connector_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -133,30 +134,108 @@ func TestAKeyLeavesNoTraceInLogsMetricsAnswersOrTheDatabase(t *testing.T) {
 	}
 }
 
-// keeper sees whether an answer may be kept for as long as that takes.
+// keeper sees whether an answer may be kept for as long as that takes, and refuses some at first.
 type keeper struct {
 	connector.AnswerStore
-	hurried atomic.Bool
+	hurried  atomic.Bool
+	refusals atomic.Int32
 }
 
 func (k *keeper) KeepAnswer(ctx context.Context, id [32]byte, a connector.Answer, until time.Time) error {
 	_, limit := ctx.Deadline()
 	k.hurried.Store(limit)
+	if k.refusals.Add(-1) >= 0 {
+		return errDiskFull
+	}
 	return k.AnswerStore.KeepAnswer(ctx, id, a, until)
 }
 
-func TestAnAnswerThatCameAtTheLastMomentIsKeptForItsRepeats(t *testing.T) {
-	k := &keeper{}
-	s := start(t, func(set *setup) {
+func withKeeper(k *keeper) option {
+	return func(set *setup) {
 		set.answers = func(db *sqlite.DB) connector.AnswerStore {
 			k.AnswerStore = db
 			return k
 		}
-	})
+	}
+}
+
+func TestAnAnswerThatCameAtTheLastMomentIsKeptForItsRepeats(t *testing.T) {
+	k := &keeper{}
+	s := start(t, withKeeper(k))
 	if a := s.post("/v1/make/actions/research-keywords", `{"topic":"home espresso"}`, "Idempotency-Key", "run-1"); a.status != http.StatusOK {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
 	if k.hurried.Load() {
 		t.Error("the time that Soke has bounds the keeping of its answer, too")
+	}
+}
+
+func TestAnAnswerThatCannotBeKeptAtFirstIsNotPaidForTwice(t *testing.T) {
+	k := &keeper{}
+	k.refusals.Store(2)
+	s := start(t, withKeeper(k))
+	for range 3 {
+		if a := s.post("/v1/make/actions/research-keywords", `{"topic":"home espresso"}`, "Idempotency-Key", "run-1"); a.status != http.StatusOK {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	if n := s.sandbox.CallCount("research/keywords"); n != 1 {
+		t.Errorf("%d calls were paid for", n)
+	}
+}
+
+func TestACallerMaySayHowLongItWaitsAndGetsWhatWasPaidTheNextTime(t *testing.T) {
+	let := make(chan struct{})
+	s := start(t, func(set *setup) {
+		set.upstream = func(box http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "research/keywords") {
+					<-let
+				}
+				box.ServeHTTP(w, r)
+			})
+		}
+	})
+	patient := []string{"Idempotency-Key", "run-1", "Prefer", "respond-async; x=1, wait=1"}
+	a := s.post("/v1/zapier/actions/research-keywords", `{"topic":"home espresso"}`, patient...)
+	if e := a.failure(t); a.status != http.StatusGatewayTimeout || e["code"] != "UPSTREAM_TIMEOUT" || e["type"] != "Error" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	close(let)
+	a = s.post("/v1/zapier/actions/research-keywords", `{"topic":"home espresso"}`, "Idempotency-Key", "run-1")
+	if a.status != http.StatusOK || a.header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if n := s.sandbox.CallCount("research/keywords"); n != 1 {
+		t.Errorf("%d calls were paid for", n)
+	}
+	if strings.Contains(s.logs.String(), `"status":499`) {
+		t.Error("a caller who was answered counts as one who left")
+	}
+}
+
+func TestAFreeCallThatFailsDoesNotSpeakOfCredits(t *testing.T) {
+	broken := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.Header.Get("X-Soke-Account-Id"), "hang") {
+			<-r.Context().Done()
+		}
+		w.WriteHeader(http.StatusBadGateway)
+	})
+	w := startWatching(t, withUpstream(broken), withTimeout(100*time.Millisecond))
+	in := receive(t)
+	for _, account := range []string{"acc_main", "hang"} {
+		for path, body := range map[string]string{
+			"/v1/zapier/connection": "", "/v1/n8n/connection/check": "", "/v1/make/connection/rotate": `{"previousKey":"sk_live_sandbox_previous"}`,
+			"/v1/zapier/triggers/new-keyword/subscriptions": fmt.Sprintf(`{%s,"targetUrl":%q}`, espresso, in.URL),
+		} {
+			method := http.MethodPost
+			if body == "" {
+				method = http.MethodGet
+			}
+			a := w.call(method, path, body, "X-Soke-Account-Id", account, "X-Soke-Key", activeKey)
+			if text := string(a.body); !strings.Contains(text, "UPSTREAM_") || strings.Contains(text, "may have been charged") {
+				t.Errorf("%s: %d %s", path, a.status, a.body)
+			}
+		}
 	}
 }

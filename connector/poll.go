@@ -57,7 +57,9 @@ func readPollHead(form *schemas.Object, paging platform.Paging) (h pollHead, err
 		if err != nil {
 			return h, err
 		}
-		h.cursor = cursor.Cursor
+		if h.cursor = cursor.Cursor; h.cursor != "" && !isCursor(h.cursor) {
+			return h, errCursor()
+		}
 	}
 	if paging.Since {
 		since, err := schemas.Take[pollSince](form)

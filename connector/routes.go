@@ -22,6 +22,8 @@ type route struct {
 	dialect platform.Dialect
 	// credits is what a successful call costs, for the message of a failed one.
 	credits int
+	// free marks a route whose calls to Soke cost nothing.
+	free bool
 	// test marks the test of a connection, whose refusals some platforms show differently.
 	test bool
 	// open routes need no credential; takes are those that one takes all the same, by their names in
@@ -67,8 +69,8 @@ func (s *Server) table() []route {
 func (s *Server) platformTable(p platform.Dialect) []route {
 	root := "/v1/" + string(p.Name())
 	all := []route{
-		{method: http.MethodGet, path: root + "/connection", operation: "connection", test: true, summary: "Tests the connection without spending a credit", answer: answerSchema[connectionAnswer](), handle: s.testConnection},
-		{method: http.MethodGet, path: root + "/connection/check", operation: "connection-check", test: true, open: true, takes: []string{"sokeKey", "bearer"}, summary: "The same test, always answered with 200", answer: connectionCheckSchema(), handle: s.checkConnection},
+		{method: http.MethodGet, path: root + "/connection", operation: "connection", test: true, free: true, summary: "Tests the connection without spending a credit", answer: answerSchema[connectionAnswer](), handle: s.testConnection},
+		{method: http.MethodGet, path: root + "/connection/check", operation: "connection-check", test: true, free: true, open: true, takes: []string{"sokeKey", "bearer"}, summary: "The same test, always answered with 200", answer: connectionCheckSchema(), handle: s.checkConnection},
 		{method: http.MethodGet, path: root + "/catalog", operation: "catalog", open: true, summary: "The catalogue as data", answer: answerSchema[catalogueAnswer](), handle: s.catalogue},
 		{method: http.MethodPost, path: root + "/estimate", operation: "estimate", summary: "What an operation costs; spends and stores nothing", body: estimateInputSchema(), answer: answerSchema[estimateAnswer](), handle: func(c echo.Context, k *call) error { return orStorage(s.estimate(c, k)) }},
 		{method: http.MethodPost, path: root + "/actions/:action", operation: "action", open: true, handle: s.unknownAction},
@@ -100,7 +102,7 @@ func (s *Server) platformTable(p platform.Dialect) []route {
 // triggerTable is the surface of the triggers.
 func (s *Server) triggerTable(p platform.Dialect, root string) []route {
 	all := []route{
-		{method: http.MethodPost, path: root + "/connection/rotate", operation: "connection-rotate", summary: "Moves everything made with a previous key to this one", body: inputSchema[rotateInput](), answer: answerSchema[rotateAnswer](), handle: func(c echo.Context, k *call) error { return orStorage(s.rotate(c, k)) }},
+		{method: http.MethodPost, path: root + "/connection/rotate", operation: "connection-rotate", free: true, summary: "Moves everything made with a previous key to this one", body: inputSchema[rotateInput](), answer: answerSchema[rotateAnswer](), handle: func(c echo.Context, k *call) error { return orStorage(s.rotate(c, k)) }},
 	}
 	for _, line := range []struct{ method, path string }{
 		{http.MethodGet, "/sample"}, {http.MethodPost, "/poll"}, {http.MethodPost, "/subscriptions"}, {http.MethodGet, "/subscriptions"},
@@ -117,7 +119,7 @@ func (s *Server) triggerTable(p platform.Dialect, root string) []route {
 		for _, r := range []route{
 			{method: http.MethodGet, path: base + "/sample", summary: "What events look like", answer: &jsonschema.Schema{Type: "array", Items: t.Output.Schema}, handle: with(s.sample)},
 			{method: http.MethodPost, path: base + "/poll", summary: t.Description, body: pollSchema(t, p.Paging()), answer: listSchema(t, p.Paging()), handle: with(s.poll)},
-			{method: http.MethodPost, path: base + "/subscriptions", summary: "Pushes events to a URL", body: besides(t, inputSchema[subscribeHead]()), answer: answerSchema[subscribedAnswer](), created: true, handle: with(s.subscribe)},
+			{method: http.MethodPost, path: base + "/subscriptions", free: true, summary: "Pushes events to a URL", body: besides(t, inputSchema[subscribeHead]()), answer: answerSchema[subscribedAnswer](), created: true, handle: with(s.subscribe)},
 			{method: http.MethodGet, path: base + "/subscriptions", summary: "The caller's subscription with a target", query: []string{"targetUrl"}, answer: state, handle: with(s.findTarget)},
 			{method: http.MethodGet, path: base + "/subscriptions/:id", doc: base + "/subscriptions/{id}", summary: "The state of a subscription", answer: state, handle: with(s.showSubscription)},
 			{method: http.MethodDelete, path: base + "/subscriptions/:id", doc: base + "/subscriptions/{id}", summary: "Ends a subscription, for its key or its token", open: true, takes: []string{"sokeKey", "token"}, answer: answerSchema[deletedAnswer](), handle: with(s.unsubscribe)},

@@ -103,6 +103,9 @@ func New(c Config) (*Server, error) {
 	e.Use(s.observe, s.admit, s.onlyKnownVerbs, s.recover)
 	for _, r := range s.routes {
 		e.Add(r.method, r.path, s.enter(r))
+		if r.method == http.MethodGet && r.dialect == nil && r.open { // what monitors of a service ask
+			e.Add(http.MethodHead, r.path, s.enter(r))
+		}
 	}
 	s.echo = e
 	return s, nil

@@ -298,6 +298,10 @@ func TestACursorGivesWhatIsNewAndNothingTwice(t *testing.T) {
 			t.Errorf("cursor %q: %d %s", bad, a.status, a.body)
 		}
 	}
+	charged := w.sandbox.Charged(activeKey)
+	if a := w.post("/v1/n8n/triggers/new-keyword/poll", `{"topic":"brand new","cursor":"junk"}`); a.status != 400 || w.sandbox.Charged(activeKey) != charged {
+		t.Errorf("what is no cursor costs %d credits: %d", w.sandbox.Charged(activeKey)-charged, a.status)
+	}
 	if a := w.post("/v1/n8n/triggers/research-completed/poll", fmt.Sprintf(`{%s,"cursor":%q}`, espresso, cursor)); a.status != 400 {
 		t.Errorf("another feed's cursor: %d", a.status)
 	}

@@ -100,14 +100,20 @@ func internalAdvice(*soke.Error, Call) string {
 	return "Try again in a few minutes. Soke accepted the request and could not finish it; if that goes on, send Soke the request ID."
 }
 
-func unavailableAdvice(e *soke.Error, _ Call) string {
-	if e.NotSent {
+func unavailableAdvice(e *soke.Error, call Call) string {
+	switch {
+	case call.Free:
+		return "Try again in a few minutes: Soke could not be reached, or its answer was lost or unreadable. No credit was spent."
+	case e.NotSent:
 		return "Try again in a minute: Soke could not be reached. Nothing was done and no credit was spent."
 	}
 	return "Try again in a few minutes: Soke's answer was lost or unreadable. Check your credits first, because the call may have been charged."
 }
 
-func timeoutAdvice(*soke.Error, Call) string {
+func timeoutAdvice(_ *soke.Error, call Call) string {
+	if call.Free {
+		return "Try again in a few minutes: Soke gave no answer in time. No credit was spent."
+	}
 	return "Try again in a few minutes, or ask for less: Soke gave no answer in time. Check your credits first, because the call may have been charged."
 }
 

@@ -54,6 +54,8 @@ func Receivers(dialects []Dialect) map[string]delivery.Receiver {
 type Call struct {
 	// Credits is what a successful call would have cost.
 	Credits int
+	// Free tells a call that cannot have been charged, however it ended.
+	Free bool
 	// ConnectionTest tells the test of a connection from the use of one.
 	ConnectionTest bool
 	// RequestID is the connector's own, shown where Soke gave none.
