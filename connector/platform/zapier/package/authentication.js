@@ -1,9 +1,12 @@
 'use strict';
 
-const { url } = require('./lib/connector');
+const { call } = require('./lib/connector');
 
 // Tests the key, its account and its subscription. No credit is spent.
-const test = async (z) => (await z.request({ url: url('/connection') })).data;
+const test = async (z) => (await call(z, { path: '/connection' })).data;
+
+// Zapier puts the app's name in front.
+const connectionLabel = (z, bundle) => String(bundle.inputData.label).replace(/^Soke /, '');
 
 module.exports = {
   type: 'custom',
@@ -26,5 +29,5 @@ module.exports = {
     },
   ],
   test,
-  connectionLabel: '{{label}}',
+  connectionLabel,
 };

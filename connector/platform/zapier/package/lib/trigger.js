@@ -1,14 +1,15 @@
 'use strict';
 
-const { url, raise } = require('./connector');
+const { call, inEditor, raise } = require('./connector');
 
 // The newest events, newest first, always the same window. The connector answers from its own
 // store: a poll costs no credits.
 const events = (trigger, limit) => async (z, bundle) => {
-  const response = await z.request({
+  const response = await call(z, {
     method: 'POST',
-    url: url(`${trigger.path}/poll`),
+    path: `${trigger.path}/poll`,
     body: { ...bundle.inputData, limit },
+    repeats: !inEditor(bundle),
   });
   return response.data;
 };
@@ -16,7 +17,7 @@ const events = (trigger, limit) => async (z, bundle) => {
 // What the editor shows: real events if there are any, else the trigger's sample.
 const examples = (trigger) => async (z, bundle) => {
   const found = await events(trigger, 3)(z, bundle);
-  return found.length > 0 ? found : (await z.request({ url: url(`${trigger.path}/sample`) })).data;
+  return found.length > 0 ? found : (await call(z, { path: `${trigger.path}/sample` })).data;
 };
 
 // Looks for events whenever Zapier polls.
@@ -34,9 +35,9 @@ const polling = (trigger) => ({
 });
 
 const subscribe = (trigger) => async (z, bundle) => {
-  const response = await z.request({
+  const response = await call(z, {
     method: 'POST',
-    url: url(`${trigger.path}/subscriptions`),
+    path: `${trigger.path}/subscriptions`,
     body: { ...bundle.inputData, targetUrl: bundle.targetUrl },
   });
   return { id: response.data.id, unsubscribeToken: response.data.unsubscribeToken };
@@ -47,9 +48,9 @@ const subscribe = (trigger) => async (z, bundle) => {
 const unsubscribe = (trigger) => async (z, bundle) => {
   const { id, unsubscribeToken } = bundle.subscribeData || {};
   if (!id) return {};
-  const response = await z.request({
+  const response = await call(z, {
     method: 'DELETE',
-    url: url(`${trigger.path}/subscriptions/${encodeURIComponent(id)}`),
+    path: `${trigger.path}/subscriptions/${encodeURIComponent(id)}`,
     headers: { 'X-Unsubscribe-Token': unsubscribeToken },
     skipThrowForStatus: true,
   });
