@@ -23,6 +23,7 @@ func (Dialect) Export(e platform.Export) (platform.Files, error) {
 	if err != nil {
 		return nil, err
 	}
+	files["README.md"] = readme(files["README.md"], e)
 	if files["connector.json"], err = platform.PrettyJSON(map[string]string{"baseUrl": e.URL}); err != nil {
 		return nil, err
 	}
@@ -30,6 +31,19 @@ func (Dialect) Export(e platform.Export) (platform.Files, error) {
 		return nil, err
 	}
 	return files, addTriggers(files, e.Catalogue.Triggers)
+}
+
+// readme fills the places of package/README.md that only an export knows.
+func readme(text []byte, e platform.Export) []byte {
+	var prices []string
+	for _, a := range e.Catalogue.Actions {
+		prices = append(prices, fmt.Sprintf("| %s | %d a call |", a.Title, a.Credits))
+	}
+	for _, t := range e.Catalogue.Triggers {
+		prices = append(prices, fmt.Sprintf("| %s | %d a research |", t.Title, t.Credits))
+	}
+	places := strings.NewReplacer("https://connector.example.com", e.URL, "@version", e.Version, "@prices", strings.Join(prices, "\n"))
+	return []byte(places.Replace(string(text)))
 }
 
 // operation is an action or a trigger as the app's files describe it.
@@ -66,7 +80,8 @@ func addCreates(files platform.Files, all []actions.Action) error {
 }
 
 // addTriggers writes each trigger twice: turning a polling trigger into an instant one breaks the
-// Zaps that use it, so both exist from the start, under keys of their own.
+// Zaps that use it, so both exist from the start, under keys of their own. Zapier itself marks the
+// instant one as such.
 func addTriggers(files platform.Files, all []triggers.Trigger) error {
 	var keys []string
 	for _, t := range all {
@@ -78,10 +93,10 @@ func addTriggers(files platform.Files, all []triggers.Trigger) error {
 			Key: key(t.Key), Noun: t.Noun, Label: t.Title, Description: t.Description, Path: "/triggers/" + t.Key,
 			InputFields: inputFields(t.Input), OutputFields: outputFields(t.Output.Fields), Sample: sample,
 		}
-		pushed := described
-		pushed.Key, pushed.Label = described.Key+"_instant", described.Label+" (Instant)"
-		keys = append(keys, described.Key, pushed.Key)
-		if err := addModule(files, "triggers/"+described.Key+".js", "const { polling } = require('../lib/trigger');", "polling", described); err != nil {
+		pushed, polled := described, described
+		pushed.Key, polled.Label = described.Key+"_instant", described.Label+" (Polling)"
+		keys = append(keys, polled.Key, pushed.Key)
+		if err := addModule(files, "triggers/"+polled.Key+".js", "const { polling } = require('../lib/trigger');", "polling", polled); err != nil {
 			return err
 		}
 		if err := addModule(files, "triggers/"+pushed.Key+".js", "const { instant } = require('../lib/trigger');", "instant", pushed); err != nil {

@@ -31,7 +31,7 @@ func catalogue() platform.Catalogue {
 func TestTheAppHasOneFileForEachOperationAndTwoForEachTrigger(t *testing.T) {
 	files := export(t, catalogue())
 	for _, path := range []string{
-		"index.js", "authentication.js", "package.json", "package-lock.json", ".gitignore", ".zapierapprc", "README.md",
+		"index.js", "authentication.js", "package.json", "package-lock.json", ".gitignore", ".zapierapprc", "README.md", "LICENSE.md",
 		"creates/research_keywords.js", "creates/chat_completion.js",
 		"triggers/new_keyword.js", "triggers/new_keyword_instant.js", "triggers/research_completed_instant.js",
 	} {
@@ -48,6 +48,33 @@ func TestTheAppKnowsItsVersionAndItsConnector(t *testing.T) {
 	}
 	if got := string(files["connector.json"]); !strings.Contains(got, "https://connector.example.org") {
 		t.Errorf("connector.json is %s", got)
+	}
+}
+
+func TestTheReadmeIsWrittenForThisExport(t *testing.T) {
+	text := string(export(t, catalogue())["README.md"])
+	for _, want := range []string{
+		"env:set 3.2.1 SOKE_CONNECTOR_URL", "https://connector.example.org/v1/zapier/connection/rotate",
+		"| Research Keywords | 2 a call |", "| Ask the Assistant | 5 a call |", "| New Keyword | 2 a research |",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the README lacks %q", want)
+		}
+	}
+	if place := regexp.MustCompile(`@[a-z]+|connector\.example\.com`).FindString(text); place != "" {
+		t.Errorf("the README still has %q", place)
+	}
+}
+
+func TestLabelsDoNotRepeatZapiersBadgeAndEndWithACapital(t *testing.T) {
+	files := export(t, catalogue())
+	for path, label := range map[string]string{
+		"triggers/new_keyword_instant.js": `"label": "New Keyword"`, "triggers/new_keyword.js": `"label": "New Keyword (Polling)"`,
+		"triggers/trend_change.js": `"label": "Occurred At"`,
+	} {
+		if !strings.Contains(string(files[path]), label) {
+			t.Errorf("%s lacks %s", path, label)
+		}
 	}
 }
 

@@ -56,7 +56,7 @@ func rankOf(rendered inputField, f schemas.Field) int {
 
 func inputOf(f schemas.Field) inputField {
 	in := inputField{
-		Key: f.Name, Label: platform.TitleCase(f.Label), Type: inputType(f.Kind), Required: f.Required,
+		Key: f.Name, Label: titleCase(f.Label), Type: inputType(f.Kind), Required: f.Required,
 		List: f.Kind == schemas.List, Choices: f.Enum, Help: f.Help,
 	}
 	if f.Default != nil {
@@ -71,6 +71,15 @@ func inputOf(f schemas.Field) inputField {
 		}
 	}
 	return in
+}
+
+// titleCase is platform.TitleCase with a capital for the last word, too, however small it is.
+func titleCase(label string) string {
+	words := strings.Fields(platform.TitleCase(label))
+	if last := len(words) - 1; last >= 0 {
+		words[last] = strings.ToUpper(words[last][:1]) + words[last][1:]
+	}
+	return strings.Join(words, " ")
 }
 
 func inputType(kind schemas.Kind) string {
@@ -106,7 +115,7 @@ func outputFields(fields []schemas.Field) []outputField { return outputsOf("", "
 func outputsOf(prefix, words string, fields []schemas.Field) []outputField {
 	out := []outputField{}
 	for _, f := range fields {
-		key, label := prefix+f.Name, platform.TitleCase(strings.TrimSpace(words+" "+f.Label))
+		key, label := prefix+f.Name, titleCase(words+" "+f.Label)
 		switch f.Kind {
 		case schemas.Any:
 		case schemas.Objects:
