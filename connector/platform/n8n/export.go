@@ -1,10 +1,13 @@
 package n8n
 
 import (
+	"bytes"
 	"embed"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/usesoke/soke-connector/connector/platform"
 	"github.com/usesoke/soke-connector/connector/soke"
@@ -27,12 +30,42 @@ func (d Dialect) Export(e platform.Export) (platform.Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	catalogue, err := platform.PrettyJSON(d.catalogue(e))
+	catalogue, err := asCompiled(d.catalogue(e))
 	if err != nil {
 		return nil, err
 	}
+	files["README.md"] = readme(files["README.md"], e)
 	files["nodes/shared/catalogue.json"], files["dist/nodes/shared/catalogue.json"] = catalogue, catalogue
 	return files, addExamples(files, e)
+}
+
+// asCompiled renders a data file as the TypeScript compiler writes it, so that what lies in dist/ is
+// what a build makes.
+func asCompiled(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "    ")
+	err := encoder.Encode(v)
+	return b.Bytes(), err
+}
+
+// readme fills the places of package/README.md that only an export knows.
+func readme(text []byte, e platform.Export) []byte {
+	return []byte(strings.NewReplacer("https://connector.example.com", e.URL, "@version", e.Version).Replace(string(text)))
+}
+
+// priced adds to a description what it costs, which n8n shows where an operation or an event is chosen.
+func priced(description string, credits int, each string) string {
+	cost := fmt.Sprintf("%d credits", credits)
+	if credits == 1 {
+		cost = "1 credit"
+	}
+	phrase, stopped := strings.CutSuffix(description, ".")
+	if phrase += " (" + cost + each + ")"; stopped {
+		phrase += "."
+	}
+	return phrase
 }
 
 // reserved are the parameters that the nodes have beside the catalogue's fields
@@ -82,10 +115,12 @@ type failure struct {
 func (d Dialect) catalogue(e platform.Export) catalogue {
 	c := catalogue{Connector: connectorData{e.URL}, Actions: []action{}, Triggers: []trigger{}}
 	for _, a := range e.Catalogue.Actions {
-		c.Actions = append(c.Actions, actionOf(a))
+		described := actionOf(a)
+		described.Description = priced(described.Description, a.Credits, "")
+		c.Actions = append(c.Actions, described)
 	}
 	for _, t := range e.Catalogue.Triggers {
-		c.Triggers = append(c.Triggers, trigger{Key: t.Key, Title: t.Title, Description: phrase(t.Description), Fields: fieldsOf(t.Input.Fields)})
+		c.Triggers = append(c.Triggers, trigger{Key: t.Key, Title: t.Title, Description: priced(phrase(t.Description), t.Credits, " a research"), Fields: fieldsOf(t.Input.Fields)})
 	}
 	for _, code := range []soke.Code{
 		soke.Unauthorized, soke.SubscriptionRequired, soke.Forbidden, soke.InsufficientCredits, soke.NotFound, soke.RateLimitExceeded,

@@ -58,6 +58,56 @@ func TestSourcesAndWhatIsCompiledReadTheSameCatalogue(t *testing.T) {
 	}
 }
 
+func TestTheCompiledCatalogueIsWrittenAsTheCompilerDoes(t *testing.T) {
+	content := export(t, catalogue())["dist/nodes/shared/catalogue.json"]
+	var want bytes.Buffer
+	if err := json.Indent(&want, content, "", "    "); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(content, want.Bytes()) {
+		t.Error("it is indented otherwise")
+	}
+}
+
+func TestTheReadmeIsWrittenForThisExport(t *testing.T) {
+	text := string(export(t, catalogue())["README.md"])
+	for _, want := range []string{
+		"https://connector.example.org/v1/n8n/connection/rotate", "https://connector.example.org/v1/n8n/soke/",
+		"npm install --install-links", "publish.yml",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the README lacks %q", want)
+		}
+	}
+	if strings.Contains(text, "@version") || strings.Contains(text, "connector.example.com") {
+		t.Error("the README still has an open place")
+	}
+}
+
+func TestWhatIsChosenSaysWhatItCosts(t *testing.T) {
+	var data struct {
+		Actions, Triggers []struct{ Key, Description string }
+	}
+	if err := json.Unmarshal(export(t, catalogue())["nodes/shared/catalogue.json"], &data); err != nil {
+		t.Fatal(err)
+	}
+	prices := map[string]string{"research-keywords": "(2 credits)", "chat-completion": "(5 credits)", "new-keyword": "(2 credits a research)"}
+	for _, described := range append(data.Actions, data.Triggers...) {
+		if want := prices[described.Key]; !strings.HasSuffix(strings.TrimSuffix(described.Description, "."), want) {
+			t.Errorf("%s: %q does not say %q", described.Key, described.Description, want)
+		}
+	}
+}
+
+func TestThePackageBringsTheWorkflowThatPublishesItWithProvenance(t *testing.T) {
+	workflow := string(export(t, catalogue())[".github/workflows/publish.yml"])
+	for _, want := range []string{"id-token: write", "npm run release", "tags:"} {
+		if !strings.Contains(workflow, want) {
+			t.Errorf("it lacks %q", want)
+		}
+	}
+}
+
 // echoInput and echoOutput belong to an action that exists in this test only.
 type echoInput struct {
 	Words string `json:"words" title:"Words to say" help:"What to repeat." validate:"required"`

@@ -7,6 +7,7 @@ import type {
 	INodeProperties,
 } from 'n8n-workflow';
 import { connector, failures } from '../nodes/shared/catalogue';
+import { expression } from '../nodes/shared/credential';
 
 export class SokeApi implements ICredentialType {
 	name = 'sokeApi';
@@ -50,8 +51,8 @@ export class SokeApi implements ICredentialType {
 		type: 'generic',
 		properties: {
 			headers: {
-				'X-Soke-Key': '={{$credentials.apiKey}}',
-				'X-Soke-Account-Id': '={{$credentials.accountId}}',
+				'X-Soke-Key': expression('apiKey'),
+				'X-Soke-Account-Id': expression('accountId'),
 			},
 		},
 	};

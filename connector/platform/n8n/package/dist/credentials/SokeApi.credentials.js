@@ -2,6 +2,7 @@
 Object.defineProperty(exports, "__esModule", { value: true });
 exports.SokeApi = void 0;
 const catalogue_1 = require("../nodes/shared/catalogue");
+const credential_1 = require("../nodes/shared/credential");
 class SokeApi {
     constructor() {
         this.name = 'sokeApi';
@@ -39,8 +40,8 @@ class SokeApi {
             type: 'generic',
             properties: {
                 headers: {
-                    'X-Soke-Key': '={{$credentials.apiKey}}',
-                    'X-Soke-Account-Id': '={{$credentials.accountId}}',
+                    'X-Soke-Key': (0, credential_1.expression)('apiKey'),
+                    'X-Soke-Account-Id': (0, credential_1.expression)('accountId'),
                 },
             },
         };

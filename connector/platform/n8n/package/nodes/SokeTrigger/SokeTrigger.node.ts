@@ -9,7 +9,8 @@ import type {
 	IWebhookResponseData,
 } from 'n8n-workflow';
 import { NodeConnectionTypes } from 'n8n-workflow';
-import { apiError, baseUrl, call, type Failure } from '../shared/connector';
+import { apiError, call, end, type Failure } from '../shared/connector';
+import { connection } from '../shared/credential';
 import { chosen, eventProperties, watch } from '../shared/watch';
 import { isSigned } from './signature';
 
@@ -17,8 +18,12 @@ import { isSigned } from './signature';
 interface Subscription {
 	id: string;
 	unsubscribeToken: string;
+	// Where it can be ended, also when the credential has moved to another connector.
+	url?: string;
 	// What was asked for, to see that it is still what the form says.
 	asked: string;
+	// The connection that it was made with: its deliveries are signed with the key of that one.
+	connection?: string;
 }
 
 interface State {
@@ -33,10 +38,12 @@ const PAUSED = 'trigger.paused';
 // An editor's subscription must never stand in for the one of the published workflow.
 const slot = (webhookUrl: string) => (webhookUrl.includes('/webhook-test/') ? 'test' : 'production');
 
+const isNotFound = (status: number) => status === 404;
+
 // The subscription that posts to a URL, if the connector has one.
 async function find(this: IHookFunctions, url: string): Promise<State | undefined> {
 	const path = `${chosen.call(this).path}/subscriptions?targetUrl=${encodeURIComponent(url)}`;
-	const found = await call.call(this, { method: 'GET', path, accept: [404] });
+	const found = await call.call(this, { method: 'GET', path, accept: isNotFound });
 	return found.statusCode === 404 ? undefined : (found.body as State);
 }
 
@@ -46,6 +53,25 @@ async function find(this: IHookFunctions, url: string): Promise<State | undefine
 function isWell(found: State, known: Subscription | undefined, asked: string): boolean {
 	if (known?.id !== found.id || known.asked !== asked) return false;
 	return found.state !== 'ended' && found.reason !== 'TARGET_FAILING';
+}
+
+// Makes a subscription, or renews the one that this connection has for the same URL.
+async function subscribe(this: IHookFunctions | IWebhookFunctions, targetUrl: string, test = false): Promise<Subscription> {
+	const { path, input } = watch.call(this);
+	const { url, fingerprint } = await connection.call(this);
+	const body = { ...input, targetUrl, ...(test ? { test } : {}) };
+	const made = await call.call(this, { method: 'POST', path: `${path}/subscriptions`, body });
+	const { id, unsubscribeToken } = made.body as Subscription;
+	const at = `${url}/v1/n8n${path}/subscriptions/${id}`;
+	return { id, unsubscribeToken, url: at, asked: JSON.stringify([path, input]), connection: fingerprint };
+}
+
+// Ends a subscription with its token, so that a workflow can be switched off after its key was
+// revoked.
+async function unsubscribe(this: IHookFunctions | IWebhookFunctions, known: Subscription): Promise<void> {
+	const { url } = await connection.call(this);
+	const at = known.url ?? `${url}/v1/n8n${chosen.call(this).path}/subscriptions/${known.id}`;
+	await end.call(this, at, known.unsubscribeToken);
 }
 
 export class SokeTrigger implements INodeType {
@@ -67,43 +93,46 @@ export class SokeTrigger implements INodeType {
 
 	webhookMethods = {
 		default: {
+			// What was made with another connection is not looked for with this one. It is ended, or it
+			// would go on costing; where its connector is gone there is nothing to end.
 			async checkExists(this: IHookFunctions): Promise<boolean> {
 				const url = this.getNodeWebhookUrl('default') as string;
+				const kept = this.getWorkflowStaticData('node');
+				const known = kept[slot(url)] as unknown as Subscription | undefined;
+				const { fingerprint } = await connection.call(this);
+				if (known?.connection && known.connection !== fingerprint) {
+					try {
+						await unsubscribe.call(this, known);
+					} catch (error) {
+						this.logger.warn(`The former subscription ${known.id} could not be ended: ${error.message}`);
+					}
+					delete kept[slot(url)];
+					return false;
+				}
 				const { path, input } = watch.call(this);
 				const found = await find.call(this, url);
-				const known = this.getWorkflowStaticData('node')[slot(url)] as unknown as Subscription | undefined;
 				return found !== undefined && isWell(found, known, JSON.stringify([path, input]));
 			},
 
 			async create(this: IHookFunctions): Promise<boolean> {
 				const url = this.getNodeWebhookUrl('default') as string;
-				const { path, input } = watch.call(this);
 				const test = slot(url) === 'test' || this.getMode() === 'manual';
-				const body = { ...input, targetUrl: url, ...(test ? { test } : {}) };
-				const made = await call.call(this, { method: 'POST', path: `${path}/subscriptions`, body });
-				const { id, unsubscribeToken } = made.body as unknown as Subscription;
-				const asked = JSON.stringify([path, input]);
-				this.getWorkflowStaticData('node')[slot(url)] = { id, unsubscribeToken, asked };
+				const made = await subscribe.call(this, url, test);
+				this.getWorkflowStaticData('node')[slot(url)] = { ...made };
 				return true;
 			},
 
-			// The token ends the subscription, so that a workflow can be switched off after its key
-			// was revoked. Without one, what was left behind is looked for: it would go on costing.
+			// Without a token, what was left behind is looked for: it would go on costing.
 			async delete(this: IHookFunctions): Promise<boolean> {
 				const url = this.getNodeWebhookUrl('default') as string;
 				const path = `${chosen.call(this).path}/subscriptions`;
 				const kept = this.getWorkflowStaticData('node');
 				const known = kept[slot(url)] as unknown as Subscription | undefined;
 				if (known) {
-					await this.helpers.httpRequest({
-						method: 'DELETE',
-						url: `${await baseUrl.call(this)}/v1/n8n${path}/${known.id}`,
-						headers: { 'X-Unsubscribe-Token': known.unsubscribeToken },
-						json: true,
-					});
+					await unsubscribe.call(this, known);
 				} else {
 					const found = await find.call(this, url);
-					if (found) await call.call(this, { method: 'DELETE', path: `${path}/${found.id}`, accept: [404] });
+					if (found) await call.call(this, { method: 'DELETE', path: `${path}/${found.id}`, accept: isNotFound });
 				}
 				delete kept[slot(url)];
 				return true;
@@ -116,13 +145,24 @@ export class SokeTrigger implements INodeType {
 		const response = this.getResponseObject();
 		const body = this.getBodyData() as IDataObject;
 		const kept = this.getWorkflowStaticData('node');
-		const ids = [body.subscriptionId, (kept.production as IDataObject)?.id, (kept.test as IDataObject)?.id]
+		const known = kept.production as unknown as Subscription | undefined;
+		const ids = [body.subscriptionId, known?.id, (kept.test as IDataObject)?.id]
 			.filter((id): id is string => typeof id === 'string');
-		const { apiKey } = await this.getCredentials('sokeApi');
-		if (!isSigned(String(apiKey), ids, request.headers, request.rawBody)) {
+		const { apiKey, fingerprint } = await connection.call(this);
+		const changed = known !== undefined && known.connection !== fingerprint && this.getMode() !== 'manual';
+		if (!isSigned(apiKey, ids, request.headers, request.rawBody)) {
+			// After the key in the credential was changed nothing that comes is signed with it, and n8n
+			// asks for no new subscription by itself.
+			if (changed) {
+				const made = await subscribe.call(this, this.getNodeWebhookUrl('default') as string);
+				if (made.id !== known.id) await unsubscribe.call(this, known);
+				kept.production = { ...made };
+			}
 			response.status(401).json({ error: 'The signature does not fit the key of this credential.' });
 			return { noWebhookResponse: true };
 		}
+		// A key that was rotated took its subscriptions along.
+		if (changed && known.id === body.subscriptionId) kept.production = { ...known, connection: fingerprint };
 		if (body.type === PAUSED) return { workflowData: [[{ json: body }]] };
 		const events = (Array.isArray(body.events) ? body.events : [body]) as IDataObject[];
 		return { workflowData: [events.map((json) => ({ json }))] };

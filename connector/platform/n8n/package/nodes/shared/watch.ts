@@ -1,7 +1,9 @@
-import type { IDataObject, IHookFunctions, INodeProperties, IPollFunctions } from 'n8n-workflow';
+import type { IDataObject, IHookFunctions, INodeProperties, IPollFunctions, IWebhookFunctions } from 'n8n-workflow';
 import { NodeOperationError } from 'n8n-workflow';
 import { triggers, type Trigger } from './catalogue';
 import { form, input, menu, merge } from './properties';
+
+type Watcher = IHookFunctions | IPollFunctions | IWebhookFunctions;
 
 // The form of both trigger nodes: which event, and what to watch.
 export function eventProperties(): INodeProperties[] {
@@ -15,7 +17,7 @@ export function eventProperties(): INodeProperties[] {
 }
 
 // The event that was chosen, and where it is at the connector.
-export function chosen(this: IHookFunctions | IPollFunctions): { trigger: Trigger; path: string } {
+export function chosen(this: Watcher): { trigger: Trigger; path: string } {
 	const key = this.getNodeParameter('event') as string;
 	const trigger = triggers.find((t) => t.key === key);
 	if (!trigger) throw new NodeOperationError(this.getNode(), `There is no event ${key}`);
@@ -23,7 +25,7 @@ export function chosen(this: IHookFunctions | IPollFunctions): { trigger: Trigge
 }
 
 // What to watch, as the connector takes it.
-export function watch(this: IHookFunctions | IPollFunctions): { path: string; input: IDataObject } {
+export function watch(this: Watcher): { path: string; input: IDataObject } {
 	const { trigger, path } = chosen.call(this);
 	return { path, input: input(trigger.fields, (name) => this.getNodeParameter(name, undefined)) };
 }

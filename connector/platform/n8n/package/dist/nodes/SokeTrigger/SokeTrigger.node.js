@@ -3,19 +3,36 @@ Object.defineProperty(exports, "__esModule", { value: true });
 exports.SokeTrigger = void 0;
 const n8n_workflow_1 = require("n8n-workflow");
 const connector_1 = require("../shared/connector");
+const credential_1 = require("../shared/credential");
 const watch_1 = require("../shared/watch");
 const signature_1 = require("./signature");
 const PAUSED = 'trigger.paused';
 const slot = (webhookUrl) => (webhookUrl.includes('/webhook-test/') ? 'test' : 'production');
+const isNotFound = (status) => status === 404;
 async function find(url) {
     const path = `${watch_1.chosen.call(this).path}/subscriptions?targetUrl=${encodeURIComponent(url)}`;
-    const found = await connector_1.call.call(this, { method: 'GET', path, accept: [404] });
+    const found = await connector_1.call.call(this, { method: 'GET', path, accept: isNotFound });
     return found.statusCode === 404 ? undefined : found.body;
 }
 function isWell(found, known, asked) {
     if ((known === null || known === void 0 ? void 0 : known.id) !== found.id || known.asked !== asked)
         return false;
     return found.state !== 'ended' && found.reason !== 'TARGET_FAILING';
+}
+async function subscribe(targetUrl, test = false) {
+    const { path, input } = watch_1.watch.call(this);
+    const { url, fingerprint } = await credential_1.connection.call(this);
+    const body = { ...input, targetUrl, ...(test ? { test } : {}) };
+    const made = await connector_1.call.call(this, { method: 'POST', path: `${path}/subscriptions`, body });
+    const { id, unsubscribeToken } = made.body;
+    const at = `${url}/v1/n8n${path}/subscriptions/${id}`;
+    return { id, unsubscribeToken, url: at, asked: JSON.stringify([path, input]), connection: fingerprint };
+}
+async function unsubscribe(known) {
+    var _a;
+    const { url } = await credential_1.connection.call(this);
+    const at = (_a = known.url) !== null && _a !== void 0 ? _a : `${url}/v1/n8n${watch_1.chosen.call(this).path}/subscriptions/${known.id}`;
+    await connector_1.end.call(this, at, known.unsubscribeToken);
 }
 class SokeTrigger {
     constructor() {
@@ -38,20 +55,28 @@ class SokeTrigger {
             default: {
                 async checkExists() {
                     const url = this.getNodeWebhookUrl('default');
+                    const kept = this.getWorkflowStaticData('node');
+                    const known = kept[slot(url)];
+                    const { fingerprint } = await credential_1.connection.call(this);
+                    if ((known === null || known === void 0 ? void 0 : known.connection) && known.connection !== fingerprint) {
+                        try {
+                            await unsubscribe.call(this, known);
+                        }
+                        catch (error) {
+                            this.logger.warn(`The former subscription ${known.id} could not be ended: ${error.message}`);
+                        }
+                        delete kept[slot(url)];
+                        return false;
+                    }
                     const { path, input } = watch_1.watch.call(this);
                     const found = await find.call(this, url);
-                    const known = this.getWorkflowStaticData('node')[slot(url)];
                     return found !== undefined && isWell(found, known, JSON.stringify([path, input]));
                 },
                 async create() {
                     const url = this.getNodeWebhookUrl('default');
-                    const { path, input } = watch_1.watch.call(this);
                     const test = slot(url) === 'test' || this.getMode() === 'manual';
-                    const body = { ...input, targetUrl: url, ...(test ? { test } : {}) };
-                    const made = await connector_1.call.call(this, { method: 'POST', path: `${path}/subscriptions`, body });
-                    const { id, unsubscribeToken } = made.body;
-                    const asked = JSON.stringify([path, input]);
-                    this.getWorkflowStaticData('node')[slot(url)] = { id, unsubscribeToken, asked };
+                    const made = await subscribe.call(this, url, test);
+                    this.getWorkflowStaticData('node')[slot(url)] = { ...made };
                     return true;
                 },
                 async delete() {
@@ -60,17 +85,12 @@ class SokeTrigger {
                     const kept = this.getWorkflowStaticData('node');
                     const known = kept[slot(url)];
                     if (known) {
-                        await this.helpers.httpRequest({
-                            method: 'DELETE',
-                            url: `${await connector_1.baseUrl.call(this)}/v1/n8n${path}/${known.id}`,
-                            headers: { 'X-Unsubscribe-Token': known.unsubscribeToken },
-                            json: true,
-                        });
+                        await unsubscribe.call(this, known);
                     }
                     else {
                         const found = await find.call(this, url);
                         if (found)
-                            await connector_1.call.call(this, { method: 'DELETE', path: `${path}/${found.id}`, accept: [404] });
+                            await connector_1.call.call(this, { method: 'DELETE', path: `${path}/${found.id}`, accept: isNotFound });
                     }
                     delete kept[slot(url)];
                     return true;
@@ -79,18 +99,28 @@ class SokeTrigger {
         };
     }
     async webhook() {
-        var _a, _b;
+        var _a;
         const request = this.getRequestObject();
         const response = this.getResponseObject();
         const body = this.getBodyData();
         const kept = this.getWorkflowStaticData('node');
-        const ids = [body.subscriptionId, (_a = kept.production) === null || _a === void 0 ? void 0 : _a.id, (_b = kept.test) === null || _b === void 0 ? void 0 : _b.id]
+        const known = kept.production;
+        const ids = [body.subscriptionId, known === null || known === void 0 ? void 0 : known.id, (_a = kept.test) === null || _a === void 0 ? void 0 : _a.id]
             .filter((id) => typeof id === 'string');
-        const { apiKey } = await this.getCredentials('sokeApi');
-        if (!(0, signature_1.isSigned)(String(apiKey), ids, request.headers, request.rawBody)) {
+        const { apiKey, fingerprint } = await credential_1.connection.call(this);
+        const changed = known !== undefined && known.connection !== fingerprint && this.getMode() !== 'manual';
+        if (!(0, signature_1.isSigned)(apiKey, ids, request.headers, request.rawBody)) {
+            if (changed) {
+                const made = await subscribe.call(this, this.getNodeWebhookUrl('default'));
+                if (made.id !== known.id)
+                    await unsubscribe.call(this, known);
+                kept.production = { ...made };
+            }
             response.status(401).json({ error: 'The signature does not fit the key of this credential.' });
             return { noWebhookResponse: true };
         }
+        if (changed && known.id === body.subscriptionId)
+            kept.production = { ...known, connection: fingerprint };
         if (body.type === PAUSED)
             return { workflowData: [[{ json: body }]] };
         const events = (Array.isArray(body.events) ? body.events : [body]);
