@@ -90,6 +90,7 @@ func (a *app) finish(groups []group) (platform.Files, error) {
 		a.manifest.GeneralCodeFiles[kind] = file.path
 	}
 	a.files["makecomapp.json"] = a.data(a.manifest)
+	a.files["LICENSE.md"] = a.source("LICENSE.md")
 	if a.err != nil {
 		return nil, a.err
 	}

@@ -75,7 +75,8 @@ func TestEveryFileBelongsToTheAppAndEveryPlaceIsFilled(t *testing.T) {
 		}
 	}
 	slices.Sort(listed)
-	if want := slices.DeleteFunc(slices.Sorted(maps.Keys(files)), func(p string) bool { return p == "makecomapp.json" }); !slices.Equal(listed, want) {
+	own := []string{"makecomapp.json", "LICENSE.md"} // of the folder, not of the app
+	if want := slices.DeleteFunc(slices.Sorted(maps.Keys(files)), func(p string) bool { return slices.Contains(own, p) }); !slices.Equal(listed, want) {
 		t.Errorf("makecomapp.json lists\n%v, the package has\n%v", listed, want)
 	}
 	if app.Origins == nil || len(app.Origins) > 0 {
@@ -106,6 +107,34 @@ func TestTheSourcesOfThePackageAreJSONThatAnEditorCanRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestTheFolderSaysItsLicence(t *testing.T) {
+	if license := string(export(t, catalogue())["LICENSE.md"]); !strings.HasPrefix(license, "MIT License") {
+		t.Errorf("LICENSE.md is %q", license)
+	}
+}
+
+func TestTheReadmeTellsWhatToDoWithANewKeyAndWhereTheIconGoes(t *testing.T) {
+	text := string(export(t, catalogue())["README.md"])
+	for _, want := range []string{"curl -X POST " + address + "/v1/make/connection/rotate", "512 × 512"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the README lacks %q", want)
+		}
+	}
+}
+
+func TestALimitOfASearchIsAtLeastOne(t *testing.T) {
+	form := read[[]struct {
+		Name     string
+		Validate struct{ Min *float64 }
+	}](t, export(t, catalogue()), "modules/search-keywords/search-keywords.mappable-params.iml.json")
+	for _, p := range form {
+		if p.Name == "limit" && p.Validate.Min != nil && *p.Validate.Min == 1 {
+			return
+		}
+	}
+	t.Errorf("the form is %+v", form)
 }
 
 func TestKeysAndTokensAreHiddenFromMakesLogs(t *testing.T) {

@@ -31,10 +31,12 @@ type searchLimitField struct {
 	expression string
 }
 
+// searchLimit keeps people from asking for none: Make takes a limit of 0 for a fault of the scenario
+// that switches it off.
 func searchLimit() searchLimitField {
 	return searchLimitField{parameter: parameter{
 		Name: "limit", Type: "uinteger", Label: "Limit", Default: 10,
-		Help: "The maximum number of results to return. Leave it empty for all.",
+		Help: "The maximum number of results to return. Leave it empty for all.", Validate: &limits{Min: new(1.0)},
 	}}
 }
 

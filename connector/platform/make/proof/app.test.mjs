@@ -59,6 +59,20 @@ for (const m of modules('action')) {
         const [second] = await app.run(m, good, parameters);
         assert.deepEqual(second, first);
     });
+
+    test(`${m.id} takes any text for an idempotency key, and none as none`, async () => {
+        for (const idempotencyKey of [`Caf\u00e9 ${m.id} ${process.pid}`, 17, '\u00fc'.repeat(255)]) {
+            const parameters = filled(m.mappableParams, { idempotencyKey });
+            const [first] = await app.run(m, good, parameters);
+            const [second] = await app.run(m, good, parameters);
+            assert.deepEqual(second, first);
+        }
+        for (const idempotencyKey of [undefined, '']) {
+            const [first] = await app.run(m, good, filled(m.mappableParams, { idempotencyKey }));
+            const [second] = await app.run(m, good, filled(m.mappableParams, { idempotencyKey }));
+            assert.notEqual(second.requestId, first.requestId);
+        }
+    });
 }
 
 for (const m of modules('search')) {
@@ -122,6 +136,22 @@ describe('triggers', { concurrency: true }, () => {
             const choices = await app.run(m, good, parameters, { override: m.epoch });
             choices.forEach((c) => assert.ok(c.label && Date.parse(c.date), JSON.stringify(c)));
             assert.ok(choices[0].date >= choices.at(-1).date, 'the newest stands first');
+        });
+    }
+
+    for (const m of modules('trigger')) {
+        test(`${m.id} from now on leaves out what was there before`, async () => {
+            const parameters = filled(m.staticParams, { topic: `from now on ${m.id}`, limit: 7 });
+            const state = { ids: [], lastDate: new Date().toISOString() }; // the watch is made after this
+            assert.deepEqual(await app.poll(m, good, parameters, state), []);
+            const seen = [];
+            for (const until = Date.now() + 30_000; seen.length < 3 && Date.now() < until; ) {
+                const bundles = await app.poll(m, good, parameters, state);
+                seen.push(...bundles);
+                if (!bundles.length) await anotherRun();
+            }
+            assert.ok(seen.length >= 3, `${seen.length} events`);
+            assert.deepEqual(seen.filter((b) => b.baseline), []);
         });
     }
 

@@ -13,6 +13,7 @@ export class Inbox {
             response.end('Accepted');
             inbox.server.emit('delivery');
         });
+        inbox.server.setMaxListeners(0); // triggers wait together
         await once(inbox.server.listen(0, '127.0.0.1'), 'listening');
         return inbox;
     }

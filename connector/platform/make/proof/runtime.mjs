@@ -98,9 +98,10 @@ export class App {
 
 function shaped(response, scope) {
     if (response.iterate === undefined) return [render(response.output, scope)];
-    const items = render(response.iterate, scope);
-    if (!Array.isArray(items)) throw new Error(`${response.iterate} is no array`);
-    return items.map((item) => render(response.output, { ...scope, item }));
+    const { container, condition = true } = typeof response.iterate === 'string' ? { container: response.iterate } : response.iterate;
+    const items = render(container, scope);
+    if (!Array.isArray(items)) throw new Error(`${container} is no array`);
+    return items.filter((item) => render(condition, { ...scope, item })).map((item) => render(response.output, { ...scope, item }));
 }
 
 /** The error that a response is: the entry of its status replaces the general one. */
