@@ -110,8 +110,8 @@ func TestTheSourcesOfThePackageAreJSONThatAnEditorCanRead(t *testing.T) {
 }
 
 func TestTheFolderSaysItsLicence(t *testing.T) {
-	if license := string(export(t, catalogue())["LICENSE.md"]); !strings.HasPrefix(license, "MIT License") {
-		t.Errorf("LICENSE.md is %q", license)
+	if license := string(export(t, catalogue())["LICENSE.md"]); !strings.HasPrefix(strings.TrimSpace(license), "Apache License") {
+		t.Errorf("LICENSE.md begins with %.40q", license)
 	}
 }
 
