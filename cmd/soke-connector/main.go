@@ -45,10 +45,22 @@ type process struct {
 }
 
 func main() {
+	forgetBlanks()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], process{stdout: os.Stdout, stderr: os.Stderr})
 	stop()
 	os.Exit(code)
+}
+
+// forgetBlanks takes blank twins of flags for absent ones, which is what a compose file makes of
+// ${X:-}. Only --admin-listen means something by being empty.
+func forgetBlanks() {
+	for _, twin := range os.Environ() {
+		name, value, _ := strings.Cut(twin, "=")
+		if strings.HasPrefix(name, "SOKE_") && value == "" && name != "SOKE_ADMIN_LISTEN" {
+			_ = os.Unsetenv(name)
+		}
+	}
 }
 
 // run parses the arguments, runs the command and returns the exit code.

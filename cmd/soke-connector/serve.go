@@ -189,6 +189,9 @@ func databaseError(err error) error {
 		return usageError{fmt.Errorf("--master-key-file: %w", err)}
 	}
 	err = fmt.Errorf("--database: %w", err)
+	if storage := (*sqlite.StorageError)(nil); errors.As(err, &storage) && storage.Fault == sqlite.Damaged {
+		return fmt.Errorf("%w; restore a backup, or name another file", err)
+	}
 	for _, misnamed := range []error{fs.ErrNotExist, fs.ErrPermission, syscall.EISDIR, syscall.ENOTDIR} {
 		if errors.Is(err, misnamed) {
 			return usageError{err}
