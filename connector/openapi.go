@@ -111,6 +111,9 @@ func (s *Server) operation(r route, path string) doc {
 	for _, name := range r.query {
 		parameters = append(parameters, parameter("query", name, ""))
 	}
+	if r.dialect != nil && !r.open {
+		parameters = append(parameters, parameter("header", headerPrefer, "wait=25 asks for an answer within so many seconds, be it that Soke took too long."))
+	}
 	op["security"] = r.security()
 	if !r.open || r.takes != nil {
 		parameters = append(parameters, parameter("header", headerAccountID, "One of several connected accounts; absent is the default one."))
