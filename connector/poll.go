@@ -123,7 +123,7 @@ func (s *Server) firstRun(ctx context.Context, watch triggers.Watch) (triggers.W
 			return watch, err
 		}
 	}
-	err := s.Watching.Runner.RunNow(limited, watch.ID)
+	err := s.Watching.Runner.RunNow(limited, watch)
 	var refused *soke.Error
 	switch {
 	case errors.As(err, &refused):

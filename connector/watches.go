@@ -27,7 +27,7 @@ type Watching struct {
 // Runner runs watches that are due.
 type Runner interface {
 	// RunNow runs a watch that is due and returns what became of it, or ctx's error.
-	RunNow(ctx context.Context, watchID string) error
+	RunNow(ctx context.Context, watch triggers.Watch) error
 	// Wake has it look at what is due.
 	Wake()
 }

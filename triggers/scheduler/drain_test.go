@@ -49,7 +49,7 @@ func TestNobodyWaitsForARunThatTheShutdownDoesNotBegin(t *testing.T) {
 	if err := h.scheduler.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.scheduler.RunNow(t.Context(), w.ID); err != nil {
+	if err := h.scheduler.RunNow(t.Context(), w); err != nil {
 		t.Fatal(err)
 	}
 	if got := h.watch(w.ID); got.Runs != 0 || h.calls() != 0 {
@@ -72,7 +72,7 @@ func TestARunThatAShutdownCutsShortIsDueAtOnceAndCountsOnce(t *testing.T) {
 	}
 	h.gate.Store(nil)
 	next := h.newScheduler()
-	if err := next.RunNow(t.Context(), w.ID); err != nil {
+	if err := next.RunNow(t.Context(), w); err != nil {
 		t.Fatal(err)
 	}
 	close(g.open)
@@ -95,14 +95,14 @@ func TestACallerWhoGivesUpDoesNotEndTheRun(t *testing.T) {
 	g := h.holdResearch()
 	ctx, cancel := context.WithCancel(t.Context())
 	gaveUp := make(chan error)
-	go func() { gaveUp <- h.scheduler.RunNow(ctx, w.ID) }()
+	go func() { gaveUp <- h.scheduler.RunNow(ctx, w) }()
 	<-g.arrived
 	cancel()
 	if err := <-gaveUp; !errors.Is(err, context.Canceled) {
 		t.Errorf("the caller got %v", err)
 	}
 	joined := make(chan error)
-	go func() { joined <- h.scheduler.RunNow(t.Context(), w.ID) }()
+	go func() { joined <- h.scheduler.RunNow(t.Context(), w) }()
 	close(g.open)
 	if err := <-joined; err != nil {
 		t.Error(err)
@@ -134,7 +134,7 @@ func TestWhoeverWaitsForARunThatCannotBeginIsToldSo(t *testing.T) {
 	const callers = 50
 	told := make(chan error, callers)
 	for range callers {
-		go func() { told <- h.scheduler.RunNow(t.Context(), "wch_x") }()
+		go func() { told <- h.scheduler.RunNow(t.Context(), triggers.Watch{ID: "wch_x"}) }()
 	}
 	<-store.asked
 	close(store.open)
@@ -146,35 +146,113 @@ func TestWhoeverWaitsForARunThatCannotBeginIsToldSo(t *testing.T) {
 }
 
 func TestRunsThatSomebodyWaitsForDoNotLetLooseAllOthers(t *testing.T) {
-	h := build(t, func(o *scheduler.Options) { o.Workers = 2 })
+	h := build(t, func(o *scheduler.Options) { o.Workers = 5 })
 	g := h.holdResearch()
 	for i := range 5 {
-		w := h.open(fmt.Sprint("waiting_", i), "new-keyword", "home espresso", "@hourly").Watch
-		ctx, cancel := context.WithCancel(t.Context())
-		gaveUp := make(chan error)
-		go func() { gaveUp <- h.scheduler.RunNow(ctx, w.ID) }()
-		<-g.arrived
-		cancel()
-		<-gaveUp
+		h.waitForNothing(g, h.open(fmt.Sprint("waiting_", i), "new-keyword", "home espresso", "@hourly").Watch)
 	}
 	for i := range 20 {
 		h.open(fmt.Sprint("due_", i), "new-keyword", "home espresso", "@hourly")
 	}
-	if _, err := h.scheduler.Round(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	claimed := 0
-	for _, w := range h.watches() {
-		if w.NextRunAt.After(h.clock()) {
-			claimed++
+	for range 2 {
+		if _, err := h.scheduler.Round(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if claimed != 5 {
-		t.Errorf("%d watches run at a time with two workers and five callers", claimed)
+	h.waitInVain(h.open("late", "new-keyword", "home espresso", "@hourly").Watch)
+	if claimed := h.claimed(); claimed != 10 {
+		t.Errorf("%d watches run at a time with five workers and six callers", claimed)
 	}
 	close(g.open)
 	h.settle()
 	h.round()
+}
+
+func TestThePollsOfOneKeyLeaveItsScheduledRunsAndThoseOfOthersTheirTurn(t *testing.T) {
+	h := build(t, func(o *scheduler.Options) { o.Workers = 6 })
+	g := h.holdResearch()
+	for i := range 4 {
+		h.waitForNothing(g, h.open("eager", "new-keyword", fmt.Sprint("topic ", i), "@hourly").Watch)
+	}
+	for i := range 6 {
+		h.waitInVain(h.open("eager", "new-keyword", fmt.Sprint("more ", i), "@hourly").Watch)
+	}
+	quiet := h.open("quiet", "new-keyword", "home espresso", "@hourly").Watch
+	if _, err := h.scheduler.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if claimed := h.claimed(); claimed != 5 || !h.watch(quiet.ID).NextRunAt.After(h.clock()) {
+		t.Errorf("%d watches run at a time, want four of the key that is polled and the other's one", claimed)
+	}
+	close(g.open)
+	h.settle()
+	h.round()
+	for _, w := range h.watches() {
+		if w.Runs != 1 {
+			t.Errorf("%s ran %d times", w.Research, w.Runs)
+		}
+	}
+}
+
+func TestWhoeverFindsNoPlaceWaitsForTheTurnOfTheWatch(t *testing.T) {
+	h := build(t, func(o *scheduler.Options) { o.Workers = 1 })
+	g := h.holdResearch()
+	h.waitForNothing(g, h.open("first", "new-keyword", "home espresso", "@hourly").Watch)
+	w := h.open("second", "new-keyword", "home espresso", "@hourly").Watch
+	told := make(chan error)
+	go func() { told <- h.scheduler.RunNow(t.Context(), w) }()
+	if _, err := h.scheduler.Round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-g.arrived
+	close(g.open)
+	if err := <-told; err != nil {
+		t.Error(err)
+	}
+	if got := h.watch(w.ID); got.Runs != 1 {
+		t.Errorf("%d runs", got.Runs)
+	}
+	if err := h.scheduler.RunNow(t.Context(), h.watch(w.ID)); err != nil {
+		t.Error(err)
+	}
+	h.settle()
+	if h.calls() != 2 {
+		t.Errorf("%d calls", h.calls())
+	}
+}
+
+// waitForNothing has a caller wait for a watch until its run has begun, and then give up.
+func (h *harness) waitForNothing(g *gate, w triggers.Watch) {
+	h.t.Helper()
+	ctx, cancel := context.WithCancel(h.t.Context())
+	gaveUp := make(chan error)
+	go func() { gaveUp <- h.scheduler.RunNow(ctx, w) }()
+	<-g.arrived
+	cancel()
+	if err := <-gaveUp; !errors.Is(err, context.Canceled) {
+		h.t.Errorf("the caller got %v", err)
+	}
+}
+
+// waitInVain has a caller wait for a run that does not begin.
+func (h *harness) waitInVain(w triggers.Watch) {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(h.t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := h.scheduler.RunNow(ctx, w); !errors.Is(err, context.DeadlineExceeded) {
+		h.t.Errorf("the caller got %v", err)
+	}
+}
+
+// claimed counts the watches that are being run.
+func (h *harness) claimed() (n int) {
+	h.t.Helper()
+	for _, w := range h.watches() {
+		if w.NextRunAt.After(h.clock()) {
+			n++
+		}
+	}
+	return n
 }
 
 func TestNoMoreRunAtATimeThanThereAreWorkers(t *testing.T) {

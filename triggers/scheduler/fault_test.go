@@ -62,7 +62,7 @@ func TestARunThatIsOverBeforeWhoeverWantsItCouldClaimItIsTheirs(t *testing.T) {
 	h := build(t)
 	w := h.open("active", "new-keyword", "home espresso", "@every 1h").Watch
 	h.scheduler.Store = late{h.db, h.round}
-	if err := h.scheduler.RunNow(t.Context(), w.ID); err != nil {
+	if err := h.scheduler.RunNow(t.Context(), w); err != nil {
 		t.Fatal(err)
 	}
 	if got := h.watch(w.ID); got.Runs != 1 || h.calls() != 1 {

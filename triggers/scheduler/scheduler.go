@@ -15,7 +15,8 @@ import (
 const (
 	// lease is longer than any run: a claim that outlives it belongs to a process that is gone.
 	lease = 10 * time.Minute
-	// perConnection is how many watches of one connection run at a time.
+	// perConnection is how many watches of one connection run at a time, and how many more because
+	// somebody waits for them.
 	perConnection = 4
 	// idle is the longest time without a look at what is due.
 	idle = 30 * time.Second
@@ -27,7 +28,8 @@ type Options struct {
 	Soke     *soke.Client
 	Triggers []triggers.Trigger
 	Logger   *slog.Logger
-	// Workers bounds the runs at one time. 0 is 128.
+	// Workers bounds the runs that Round begins at one time, and apart from them those that RunNow
+	// begins. 0 is 128.
 	Workers int
 	// Observe, if set, is told of each run. It must be safe for concurrent use.
 	Observe func(Observation)
@@ -58,7 +60,9 @@ type Scheduler struct {
 
 	mu      sync.Mutex
 	running map[string]*execution // by watch
+	claimed int                   // runs at this moment that Round has begun
 	busy    map[string]int        // runs at this moment, by connection
+	callers places                // of the runs that RunNow begins
 	room    map[string]allowance  // what Soke said last, by connection
 	latest  time.Time             // what the clock said last
 }
@@ -69,6 +73,8 @@ type execution struct {
 	err  error
 	// begun tells that a claim has been found for it, so that done is closed by its end.
 	begun bool
+	// waiting counts those who wait. One that has not begun goes with the last of them.
+	waiting int
 }
 
 // New returns a scheduler. Nothing runs before Run.
@@ -94,6 +100,7 @@ func New(o Options) (*Scheduler, error) {
 	s := &Scheduler{
 		Options: o, Loop: background.NewLoop(), byKey: map[string]triggers.Trigger{},
 		running: map[string]*execution{}, busy: map[string]int{}, room: map[string]allowance{},
+		callers: newPlaces(o.Workers),
 	}
 	for _, t := range o.Triggers {
 		s.byKey[t.Key] = t
@@ -117,7 +124,7 @@ func (s *Scheduler) Round(ctx context.Context) (time.Duration, error) {
 	for {
 		now := s.Now()
 		free, each, held := s.free(now)
-		if free <= 0 { // RunNow begins runs beyond the workers: somebody waits for them
+		if free == 0 {
 			return idle, nil
 		}
 		claims, next, err := s.Store.ClaimDue(ctx, now, lease, free, each, held)
@@ -125,7 +132,10 @@ func (s *Scheduler) Round(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 		for _, c := range claims {
-			s.start(ctx, c)
+			s.mu.Lock()
+			s.claimed++
+			s.mu.Unlock()
+			s.start(ctx, c, func() { s.claimed-- })
 		}
 		if len(claims) > 0 {
 			continue
@@ -162,7 +172,7 @@ func (s *Scheduler) free(now time.Time) (free, each int, held []string) {
 			each = min(each, room) // a round claims again until nothing is left, so nobody loses by it
 		}
 	}
-	return s.Workers - len(s.running), each, held
+	return s.Workers - s.claimed, each, held
 }
 
 // untilRoom is how long until a connection that is held may go on.
@@ -178,8 +188,8 @@ func (s *Scheduler) untilRoom(now time.Time) time.Duration {
 	return wait
 }
 
-// start runs a claim in the background.
-func (s *Scheduler) start(ctx context.Context, c triggers.Claim) {
+// start runs a claim in the background. leave gives its place back, with the lock held.
+func (s *Scheduler) start(ctx context.Context, c triggers.Claim, leave func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, known := s.running[c.ID]
@@ -189,14 +199,18 @@ func (s *Scheduler) start(ctx context.Context, c triggers.Claim) {
 	}
 	e.begun = true
 	s.busy[c.ConnectionID]++
+	over := func() {
+		leave()
+		s.over(c, e)
+	}
 	if begun := s.jobs.Begin(func() {
 		e.err = s.run(context.WithoutCancel(ctx), c)
 		s.mu.Lock()
-		s.over(c, e)
+		over()
 		s.mu.Unlock()
 		s.Wake()
 	}); !begun {
-		s.over(c, e) // Drain hands the claim back, and who waits finds the watch as it is
+		over() // Drain hands the claim back, and who waits finds the watch as it is
 	}
 }
 
@@ -213,24 +227,29 @@ func (s *Scheduler) over(c triggers.Claim, e *execution) {
 
 // RunNow runs a watch that is due, or joins the run that has begun, and returns what became of it
 // or ctx's error; the run itself goes on without its caller. A watch that is not due is left alone.
-func (s *Scheduler) RunNow(ctx context.Context, watchID string) error {
+// So that nobody's callers use up what is there for all, only so many runs begin by being waited
+// for; the others wait until Round begins them in their turn.
+func (s *Scheduler) RunNow(ctx context.Context, watch triggers.Watch) error {
 	s.mu.Lock()
-	e, running := s.running[watchID]
+	e, running := s.running[watch.ID]
+	begin := !running && s.callers.take(watch.ConnectionID)
 	if !running {
+		if !begin && watch.NextRunAt.After(s.Now()) {
+			s.mu.Unlock()
+			return nil
+		}
 		// Round may claim the watch at this moment; it then finds this and runs it for us.
 		e = &execution{done: make(chan struct{})}
-		s.running[watchID] = e
+		s.running[watch.ID] = e
 	}
+	e.waiting++
 	s.mu.Unlock()
-	if !running {
-		claim, ok, taken, err := s.Store.ClaimWatch(ctx, watchID, s.Now(), lease)
-		switch {
-		case ok:
-			s.start(ctx, claim)
-		case taken:
-		default:
-			s.giveUp(watchID, e, err)
-		}
+	defer s.leave(watch.ID, e)
+	switch {
+	case begin:
+		s.begin(ctx, watch, e)
+	case !running:
+		s.Wake()
 	}
 	select {
 	case <-e.done:
@@ -240,15 +259,31 @@ func (s *Scheduler) RunNow(ctx context.Context, watchID string) error {
 	}
 }
 
-// giveUp ends the wait for a run that nobody has begun. Round may have begun it meanwhile, and may
-// even be done with it.
-func (s *Scheduler) giveUp(watchID string, e *execution, err error) {
+// begin claims a watch for those who wait for it, in a place of theirs.
+func (s *Scheduler) begin(ctx context.Context, watch triggers.Watch, e *execution) {
+	leave := func() { s.callers.leave(watch.ConnectionID) }
+	claim, ok, taken, err := s.Store.ClaimWatch(ctx, watch.ID, s.Now(), lease)
+	if ok {
+		s.start(ctx, claim, leave)
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !e.begun {
+	leave()
+	// Round may have begun the run meanwhile, may even be done with it, or is about to begin it.
+	if !taken && !e.begun {
 		e.err = err
-		delete(s.running, watchID)
+		delete(s.running, watch.ID)
 		close(e.done)
+	}
+}
+
+// leave ends a wait. A run that nobody has begun, and that nobody waits for any more, is none.
+func (s *Scheduler) leave(watchID string, e *execution) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.waiting--; e.waiting == 0 && !e.begun && s.running[watchID] == e {
+		delete(s.running, watchID)
 	}
 }
 

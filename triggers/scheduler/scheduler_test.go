@@ -254,7 +254,7 @@ func TestATenantWithThousandsOfWatchesDoesNotDelayAnother(t *testing.T) {
 	if _, err := h.scheduler.Round(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.scheduler.RunNow(context.Background(), w.ID); err != nil {
+	if err := h.scheduler.RunNow(context.Background(), w); err != nil {
 		t.Fatal(err)
 	}
 	if got := h.watch(w.ID); got.Runs != 1 {
@@ -272,7 +272,7 @@ func TestOneWatchIsRunByOneAtATime(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 20 {
 		wait.Go(func() {
-			if err := h.scheduler.RunNow(context.Background(), w.ID); err != nil {
+			if err := h.scheduler.RunNow(context.Background(), w); err != nil {
 				t.Error(err)
 			}
 		})
