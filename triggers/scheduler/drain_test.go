@@ -221,6 +221,27 @@ func TestWhoeverFindsNoPlaceWaitsForTheTurnOfTheWatch(t *testing.T) {
 	}
 }
 
+func TestAWaitForARunThatNobodyBeginsLeavesNothingBehind(t *testing.T) {
+	h := build(t)
+	w := h.open("active", "new-keyword", "home espresso", "@hourly").Watch
+	elsewhere, _, _, err := h.db.ClaimWatch(t.Context(), w.ID, h.clock(), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.waitInVain(w)
+	if err := h.db.Settle(t.Context(), triggers.Settlement{Claim: elsewhere, State: triggers.Active, DueAt: h.clock(), NextRunAt: h.clock(), At: h.clock()}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := h.scheduler.RunNow(ctx, w); err != nil {
+		t.Errorf("the next caller got %v", err)
+	}
+	if got := h.watch(w.ID); got.Runs != 1 {
+		t.Errorf("%d runs", got.Runs)
+	}
+}
+
 // waitForNothing has a caller wait for a watch until its run has begun, and then give up.
 func (h *harness) waitForNothing(g *gate, w triggers.Watch) {
 	h.t.Helper()
