@@ -111,20 +111,26 @@ type FeedState struct {
 	Marks map[string]float64
 }
 
+// HandBack ends the claim as if there had been none: its watch is due at once.
+func (c Claim) HandBack(at time.Time) Settlement {
+	return Settlement{Claim: c, State: c.State, Failure: c.Failure, DueAt: c.DueAt, NextRunAt: at, Attempts: c.Attempts, At: at}
+}
+
 // Settlement is how a claim ends. A store keeps all of it or nothing, and only while the claim
-// still holds.
+// still holds. One that leaves the watch paused is told through each of its subscriptions, by one
+// delivery for each reason that the pause comes to have. One that pauses the watch of a key which
+// was rotated since it was claimed hands the claim back instead: the reason is the old key's.
 type Settlement struct {
 	Claim Claim
 	// What the watch is from now on.
-	State      State
-	Failure    *Failure
-	DueAt      time.Time
-	NextRunAt  time.Time
-	Attempts   int
-	At         time.Time
-	Occurred   []Occurrence
-	Report     *Report // what a run found; nil if there was none
-	TellPaused bool    // one delivery through each subscription says why the watch is paused
+	State     State
+	Failure   *Failure
+	DueAt     time.Time
+	NextRunAt time.Time
+	Attempts  int
+	At        time.Time
+	Occurred  []Occurrence
+	Report    *Report // what a run found; nil if there was none
 }
 
 // Report is what a run found and what it made of it.

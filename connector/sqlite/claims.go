@@ -188,6 +188,16 @@ func (db *DB) Settle(ctx context.Context, s triggers.Settlement) error {
 }
 
 func (db *DB) settle(ctx context.Context, tx *sql.Tx, s triggers.Settlement, keywords string) error {
+	pauses := s.State == triggers.Paused && s.Failure != nil
+	if pauses {
+		rotated, err := db.rotatedSince(ctx, tx, s.Claim)
+		if err != nil {
+			return err
+		}
+		if rotated {
+			s, pauses = s.Claim.HandBack(s.At), false
+		}
+	}
 	if err := db.endClaim(ctx, tx, s); err != nil {
 		return err
 	}
@@ -204,10 +214,23 @@ func (db *DB) settle(ctx context.Context, tx *sql.Tx, s triggers.Settlement, key
 			return err
 		}
 	}
-	if s.TellPaused {
+	switch {
+	case pauses:
 		return db.tellPaused(ctx, tx, s)
+	case s.State == triggers.Active && s.Claim.State == triggers.Paused:
+		return db.endPause(ctx, tx, s.Claim.ID)
 	}
 	return nil
+}
+
+// rotatedSince reports whether the watch of a claim has another key by now.
+func (db *DB) rotatedSince(ctx context.Context, tx *sql.Tx, c triggers.Claim) (rotated bool, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT c.key_hash != ? FROM watches w JOIN connections c ON c.id = w.connection_id WHERE w.id = ?",
+		db.keyHash(c.Key), c.ID).Scan(&rotated)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, scheduler.ErrLost
+	}
+	return rotated, err
 }
 
 // endClaim writes what the watch is from now on, if the claim still holds.

@@ -88,7 +88,7 @@ func TestAPauseThatFailsAtAnyStatementIsNeitherKeptNorTold(t *testing.T) {
 	h, db := newHarness(t)
 	s := h.Queue("a", "https://one.example/1", 0)
 	settlement := h.Report(h.Claim(s.WatchID))
-	settlement.Report, settlement.State, settlement.TellPaused = nil, triggers.Paused, true
+	settlement.Report, settlement.State = nil, triggers.Paused
 	settlement.Failure = &triggers.Failure{Code: "FORBIDDEN"}
 	faults(t, db, func() error { return db.Settle(t.Context(), settlement) })
 	if n := count(t, db, "SELECT count(*) FROM deliveries WHERE kind = 'paused'"); n != 1 {

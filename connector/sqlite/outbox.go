@@ -30,9 +30,10 @@ func (db *DB) push(ctx context.Context, tx *sql.Tx, s triggers.Settlement, feedI
 	return nil
 }
 
-// tellPaused puts the reason of a pause into the outbox of every subscription of the watch.
+// tellPaused puts the reason of a pause into the outbox of every subscription of the watch that has
+// not been told of it.
 func (db *DB) tellPaused(ctx context.Context, tx *sql.Tx, s triggers.Settlement) error {
-	ids, err := db.subscribers(ctx, tx, "SELECT id FROM subscriptions WHERE watch_id = ? AND state != 'ended' AND test_until IS NULL", s.Claim.ID)
+	ids, err := db.subscribers(ctx, tx, "SELECT id FROM subscriptions WHERE watch_id = ? AND state != 'ended' AND test_until IS NULL AND told != ?", s.Claim.ID, string(s.Failure.Code))
 	if err != nil {
 		return err
 	}
@@ -40,7 +41,10 @@ func (db *DB) tellPaused(ctx context.Context, tx *sql.Tx, s triggers.Settlement)
 		if _, err := db.writer.exec(ctx, tx, `
 			INSERT INTO deliveries (id, subscription_id, kind, watch_id, run_id, feed_id, body, state, created_at)
 			SELECT ?, id, 'paused', watch_id, '', feed_id, ?, 'pending', ? FROM subscriptions WHERE id = ? ON CONFLICT DO NOTHING`,
-			triggers.DeliveryID(id, fmt.Sprintf("paused %s %d", s.Claim.ID, s.Claim.Lease)), s.Failure.Encode(), s.At.UnixMilli(), id); err != nil {
+			triggers.DeliveryID(id, fmt.Sprintf("paused %s %d %d %s", s.Claim.ID, s.Claim.Lease, s.At.UnixMilli(), s.Failure.Code)), s.Failure.Encode(), s.At.UnixMilli(), id); err != nil {
+			return err
+		}
+		if _, err := db.writer.exec(ctx, tx, "UPDATE subscriptions SET told = ? WHERE id = ?", string(s.Failure.Code), id); err != nil {
 			return err
 		}
 		if err := db.wakeSubscription(ctx, tx, id, s.At); err != nil {
@@ -48,6 +52,17 @@ func (db *DB) tellPaused(ctx context.Context, tx *sql.Tx, s triggers.Settlement)
 		}
 	}
 	return nil
+}
+
+// endPause takes back what has not been told yet of a pause that is over: it would be told of a
+// watch that works.
+func (db *DB) endPause(ctx context.Context, tx *sql.Tx, watchID string) error {
+	if _, err := db.writer.exec(ctx, tx, `UPDATE deliveries SET state = 'dropped' WHERE state = 'pending' AND kind = 'paused'
+		AND subscription_id IN (SELECT id FROM subscriptions WHERE watch_id = ? AND state != 'ended')`, watchID); err != nil {
+		return err
+	}
+	_, err := db.writer.exec(ctx, tx, "UPDATE subscriptions SET told = '' WHERE watch_id = ? AND state != 'ended' AND told != ''", watchID)
+	return err
 }
 
 // longestWait is beyond the longest wait for an attempt (soke.MaxRetryAfter). An attempt that is

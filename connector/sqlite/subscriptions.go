@@ -181,7 +181,8 @@ func (db *DB) insertSubscription(ctx context.Context, tx *sql.Tx, connection str
 
 // replaceInput gives a subscription that there is a new input.
 func (db *DB) replaceInput(ctx context.Context, tx *sql.Tx, id string, s triggers.Subscribing, watchID, feedID string, until time.Time) error {
-	_, err := db.writer.exec(ctx, tx, "UPDATE subscriptions SET watch_id = ?, feed_id = ?, trigger = ?, test_until = ? WHERE id = ?",
+	_, err := db.writer.exec(ctx, tx, `UPDATE subscriptions SET watch_id = ?1, feed_id = ?2, trigger = ?3, test_until = ?4,
+			told = CASE WHEN watch_id = ?1 AND state != 'ended' THEN told ELSE '' END WHERE id = ?5`,
 		watchID, feedID, s.Trigger.Key, millis(until), id)
 	return err
 }
@@ -276,13 +277,13 @@ func (db *DB) wakeSubscription(ctx context.Context, tx *sql.Tx, id string, now t
 	return err
 }
 
-func (db *DB) subscribers(ctx context.Context, tx *sql.Tx, query, of string) ([]string, error) {
+func (db *DB) subscribers(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
 	statement, err := db.writer.statement(ctx, tx, query)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = statement.Close() }()
-	rows, err := statement.QueryContext(ctx, of)
+	rows, err := statement.QueryContext(ctx, args...)
 	if err != nil {
 		return nil, err
 	}

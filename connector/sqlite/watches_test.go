@@ -75,7 +75,7 @@ func populate(h *storetest.Harness) {
 	must(h.T, err)
 	h.Research(s.WatchID, storetest.Words("kettle")...)
 	pause := h.Report(h.Claim(s.WatchID))
-	pause.Report, pause.State, pause.TellPaused, pause.Failure = nil, triggers.Paused, true, &triggers.Failure{Code: "FORBIDDEN", At: h.Clock()}
+	pause.Report, pause.State, pause.Failure = nil, triggers.Paused, &triggers.Failure{Code: "FORBIDDEN", At: h.Clock()}
 	must(h.T, h.Settle(ctx, pause))
 
 	_, err = h.SubscribeTest(ctx, triggers.Testing{

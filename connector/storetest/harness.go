@@ -156,6 +156,16 @@ func (h *Harness) rest(c triggers.Claim) triggers.Settlement {
 	return triggers.Settlement{Claim: c, State: triggers.Active, DueAt: next, NextRunAt: next, At: h.Clock()}
 }
 
+// pause has Soke refuse a run or a probe of a watch that is due, which is due again in an hour, and
+// lets that time pass.
+func (h *Harness) pause(watchID string, code soke.Code) {
+	h.Helper()
+	s := h.rest(h.Claim(watchID))
+	s.State, s.Failure = triggers.Paused, &triggers.Failure{Code: code, At: h.Clock()}
+	h.must(h.Settle(h.Context(), s))
+	h.Pass(time.Hour)
+}
+
 // Report ends a claim as the scheduler would with what a research found.
 func (h *Harness) Report(c triggers.Claim, found ...soke.Keyword) triggers.Settlement {
 	h.Helper()

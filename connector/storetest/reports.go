@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/usesoke/soke-connector/connector/soke"
 	"github.com/usesoke/soke-connector/triggers"
 )
 
@@ -105,7 +106,7 @@ var reports = []promise{
 		h.must(h.EndSubscription(h.Context(), h.Key("a"), "", "zapier", gone.ID, h.Clock()))
 		h.subscribe("a", "new-keyword", "another", "https://four.example/4")
 		s := h.rest(h.Claim(kept.WatchID))
-		s.State, s.TellPaused = triggers.Paused, true
+		s.State = triggers.Paused
 		s.Failure = &triggers.Failure{Code: "INSUFFICIENT_CREDITS", Status: 402, At: h.Clock()}
 		h.must(h.Settle(h.Context(), s))
 		due := h.due()
@@ -123,8 +124,81 @@ var reports = []promise{
 		h.must(h.Settle(h.Context(), again))
 		h.expect("deliveries of the next probe", len(h.due()), 0)
 		h.Pass(time.Hour)
-		s.Claim = h.Claim(kept.WatchID)
+		h.Research(kept.WatchID)
+		s.Claim, s.At = h.Claim(kept.WatchID), h.Clock()
 		h.must(h.Settle(h.Context(), s))
 		h.expect("deliveries of the next pause", len(h.due()), 2)
+	}},
+	{"who subscribes to a paused watch is told of the pause, and everybody of another reason, once", func(h *Harness) {
+		first := h.subscribe("a", "new-keyword", "espresso", "https://one.example/1")
+		h.pause(first.WatchID, "INSUFFICIENT_CREDITS")
+		h.delivered(h.one())
+		second := h.subscribe("a", "new-keyword", "espresso", "https://two.example/2")
+		h.pause(first.WatchID, "INSUFFICIENT_CREDITS")
+		d := h.one()
+		h.expect("told", line(d.ID, d.Delivery.Failure.Code), line(second.ID, "INSUFFICIENT_CREDITS"))
+		h.delivered(d)
+		ids := map[string]bool{}
+		for _, code := range []soke.Code{"UNAUTHORIZED", "INSUFFICIENT_CREDITS"} {
+			h.pause(first.WatchID, code)
+			h.pause(first.WatchID, code)
+			due := h.due()
+			h.expect("told of another reason", len(due), 2)
+			for _, d := range due {
+				h.expect("the reason", d.Delivery.Failure.Code, code)
+				ids[d.Delivery.ID] = true
+				h.delivered(d)
+			}
+			h.expect("told once", len(h.due()), 0)
+		}
+		h.expect("ids", len(ids), 4)
+	}},
+	{"a subscription that moves to a paused watch, or comes back to it, is told", func(h *Harness) {
+		s := h.subscribe("a", "new-keyword", "espresso", "https://one.example/1")
+		h.pause(s.WatchID, "FORBIDDEN")
+		h.delivered(h.one())
+		h.subscribe("a", "new-keyword", "espresso", "https://one.example/1")
+		h.pause(s.WatchID, "FORBIDDEN")
+		h.expect("told of the same again", len(h.due()), 0)
+		moved := h.subscribe("a", "new-keyword", "tea", "https://one.example/1")
+		h.pause(moved.WatchID, "FORBIDDEN")
+		h.expect("told of another watch", h.one().Delivery.WatchID, moved.WatchID)
+		h.delivered(h.one())
+		h.must(h.EndSubscription(h.Context(), h.Key("a"), "", "zapier", s.ID, h.Clock()))
+		h.subscribe("a", "new-keyword", "tea", "https://one.example/1")
+		h.pause(moved.WatchID, "FORBIDDEN")
+		h.expect("told when it is back", h.one().Delivery.Failure.Code, "FORBIDDEN")
+	}},
+	{"a pause that is over is not told any more", func(h *Harness) {
+		s := h.Queue("a", "https://one.example/1", 1)
+		other := h.subscribe("a", "new-keyword", "tea", "https://two.example/2")
+		h.pause(s.WatchID, "UNAUTHORIZED")
+		h.pause(other.WatchID, "UNAUTHORIZED")
+		h.Research(s.WatchID, Words("2")...)
+		h.expect("undelivered", line(h.subscription("a", s.ID).Undelivered, h.subscription("a", other.ID).Undelivered), "2 1")
+		for _, want := range []string{"[1]", "[2]"} {
+			for _, d := range h.due() {
+				if d.ID == s.ID {
+					h.expect("delivered", line(d.Delivery.Kind, h.told(d.Delivery.Events)), "events "+want)
+					h.delivered(d)
+				}
+			}
+		}
+		h.pause(s.WatchID, "UNAUTHORIZED")
+		h.expect("told of the next pause", h.subscription("a", s.ID).Undelivered, 1)
+	}},
+	{"a refusal of a key that was rotated meanwhile neither pauses the watch nor is told", func(h *Harness) {
+		s := h.subscribe("a", "new-keyword", "espresso", "https://one.example/1")
+		c := h.Claim(s.WatchID)
+		h.rotate("a", "b", 1)
+		refused := h.rest(c)
+		refused.State, refused.Failure = triggers.Paused, &triggers.Failure{Code: "UNAUTHORIZED", At: h.Clock()}
+		refused.Occurred = []triggers.Occurrence{{Due: c.DueAt, Outcome: triggers.Failed, Reason: "UNAUTHORIZED", Count: 1, At: h.Clock()}}
+		h.must(h.Settle(h.Context(), refused))
+		h.expect("told", len(h.due()), 0)
+		w := h.watch(s.WatchID)
+		h.expect("the watch", line(w.State, w.Failure == nil, w.DueAt, w.NextRunAt), line(triggers.Active, true, c.DueAt, h.Clock()))
+		h.pause(s.WatchID, "UNAUTHORIZED")
+		h.expect("told of the new key", h.one().Delivery.Failure.Code, "UNAUTHORIZED")
 	}},
 }

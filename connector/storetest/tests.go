@@ -65,7 +65,7 @@ var tests = []promise{
 		s := h.test("espresso")
 		h.Research(w, Words("kettle")...)
 		pause := h.rest(h.Claim(w))
-		pause.State, pause.TellPaused, pause.Failure = triggers.Paused, true, &triggers.Failure{Code: "FORBIDDEN"}
+		pause.State, pause.Failure = triggers.Paused, &triggers.Failure{Code: "FORBIDDEN"}
 		h.must(h.Settle(h.Context(), pause))
 		h.expect("undelivered", h.subscription("a", s.ID).Undelivered, 1)
 	}},

@@ -35,7 +35,7 @@ func (s *Scheduler) afterFailure(c triggers.Claim, failure *triggers.Failure, no
 	}
 	out := triggers.Settlement{Claim: c, At: now, State: triggers.Active, Failure: failure}
 	if failure.NeedsUser() {
-		out.State, out.TellPaused = triggers.Paused, true
+		out.State = triggers.Paused
 		out.DueAt = following(c, now)
 		out.NextRunAt = now.Add(probeInterval(failure))
 		out.Occurred = s.gaveUp(c, failure, now)

@@ -58,7 +58,7 @@ func (s *Scheduler) sleep(c triggers.Claim) triggers.Settlement {
 }
 
 // probe looks, without spending a credit, whether the reason of a pause is gone. If it is, one run
-// is made, however many were missed. What the user has been told once is not told again.
+// is made, however many were missed.
 func (s *Scheduler) probe(ctx context.Context, c triggers.Claim) error {
 	session := s.Soke.Session(soke.Credential{Key: c.Key, AccountID: c.AccountID})
 	check, err := session.Check(ctx)
@@ -200,7 +200,7 @@ func (s *Scheduler) settle(ctx context.Context, settlement triggers.Settlement) 
 	if err := s.insist(ctx, settlement.Claim, func() error { return s.Store.Settle(ctx, settlement) }); err != nil {
 		return err
 	}
-	if settlement.TellPaused {
+	if settlement.State == triggers.Paused {
 		s.Committed()
 	}
 	return nil
