@@ -7,8 +7,8 @@ import (
 )
 
 // absorb moves everything of the connection other into the connection id, and drops other. Where
-// both watch the same, the watch of id goes on and knows what both knew; where both push to the
-// same target, one subscription goes on with what waits in both.
+// both watch the same, the watch with the longer history goes on and knows what both knew; where
+// both push to the same target, one subscription goes on with what waits in both.
 func (db *DB) absorb(ctx context.Context, tx *sql.Tx, id, other string, now time.Time) error {
 	pairs, err := twins(ctx, tx, id, other)
 	if err != nil {
@@ -39,20 +39,22 @@ var mergeWatches = []string{
 			JOIN feeds k ON k.trigger = g.trigger AND k.parameters = g.parameters WHERE g.watch_id = ?2 AND k.watch_id = ?1)`,
 	// Subscriptions move to the feed of the watch that goes on; one that is missing moves along.
 	`UPDATE subscriptions SET feed_id = coalesce((SELECT k.id FROM feeds k JOIN feeds g ON g.trigger = k.trigger AND g.parameters = k.parameters
-		WHERE g.id = subscriptions.feed_id AND k.watch_id = ?1), feed_id), watch_id = ?1 WHERE watch_id = ?2`,
+		WHERE g.id = subscriptions.feed_id AND k.watch_id = ?1), feed_id), watch_id = ?1, told = '' WHERE watch_id = ?2`,
 	`UPDATE feeds SET watch_id = ?1 WHERE watch_id = ?2 AND NOT EXISTS
 		(SELECT 1 FROM feeds k WHERE k.watch_id = ?1 AND k.trigger = feeds.trigger AND k.parameters = feeds.parameters)`,
+	`INSERT INTO marks (feed_id, fold, score) SELECT k.id, m.fold, m.score FROM feeds g JOIN marks m ON m.feed_id = g.id
+			JOIN feeds k ON k.trigger = g.trigger AND k.parameters = g.parameters
+		WHERE g.watch_id = ?2 AND k.watch_id = ?1 ON CONFLICT DO NOTHING`,
 	`INSERT INTO known (watch_id, fold, keyword, score, trend) SELECT ?1, fold, keyword, score, trend FROM known WHERE watch_id = ?2
 		ON CONFLICT DO NOTHING`,
-	// A first run is a baseline and is not pushed: one that the other watch has had is not repeated.
-	`INSERT INTO results (watch_id, run_id, due_at, at, keywords) SELECT ?1, run_id, due_at, at, keywords FROM results WHERE watch_id = ?2
-		ON CONFLICT DO NOTHING`,
 	`UPDATE watches SET feeds = (SELECT count(*) FROM feeds WHERE watch_id = ?1),
-			runs = max(runs, (SELECT runs FROM watches WHERE id = ?2)),
 			polled_at = max(polled_at, (SELECT polled_at FROM watches WHERE id = ?2))
 		WHERE id = ?1`,
 	`UPDATE watches SET state = CASE WHEN failure IS NULL THEN 'active' ELSE 'paused' END, due_at = ?3, next_run_at = ?3, dated_at = ?3, attempts = 0
 		WHERE id = ?1 AND state = 'asleep' AND (SELECT state FROM watches WHERE id = ?2) != 'asleep'`,
+	// Nobody is told of a pause of the watch that goes.
+	`UPDATE deliveries SET state = 'dropped' WHERE state = 'pending' AND kind = 'paused' AND watch_id = ?2
+		AND subscription_id IN (SELECT id FROM subscriptions WHERE watch_id = ?1 AND state != 'ended')`,
 	`DELETE FROM watches WHERE id = ?2`,
 }
 
@@ -78,18 +80,39 @@ var mergeConnections = []string{
 	`DELETE FROM connections WHERE id = ?2`,
 }
 
-// twin is a watch that two connections have.
+// elder tells two connections apart: the one with the longer history keeps its ids. One that has run
+// nothing has none. A key that somebody goes on using after its rotation has a connection again, but
+// a young one.
+func elder(ctx context.Context, tx *sql.Tx, id, other string) (kept, gone string, err error) {
+	rows, err := tx.QueryContext(ctx, `
+		SELECT id FROM connections WHERE id IN (?1, ?2)
+		ORDER BY EXISTS (SELECT 1 FROM watches WHERE connection_id = connections.id AND runs > 0) DESC, created_at, id != ?1`, id, other)
+	if err != nil {
+		return "", "", err
+	}
+	ids, err := collect(rows, scanID)
+	if err != nil {
+		return "", "", err
+	}
+	return ids[0], ids[1], nil
+}
+
+// twin is a watch that two connections have. The one with the longer history is kept.
 type twin struct{ kept, gone string }
 
 func twins(ctx context.Context, tx *sql.Tx, id, other string) ([]twin, error) {
 	rows, err := tx.QueryContext(ctx, `
-		SELECT a.id, b.id FROM watches a JOIN watches b USING (account_id, research, schedule, timezone)
+		SELECT a.id, b.id, (a.runs = 0, a.created_at) <= (b.runs = 0, b.created_at)
+		FROM watches a JOIN watches b USING (account_id, research, schedule, timezone)
 		WHERE a.connection_id = ? AND b.connection_id = ?`, id, other)
 	if err != nil {
 		return nil, err
 	}
 	return collect(rows, func(scan func(...any) error) (p twin, err error) {
-		err = scan(&p.kept, &p.gone)
+		var first bool
+		if err = scan(&p.kept, &p.gone, &first); !first {
+			p.kept, p.gone = p.gone, p.kept
+		}
 		return p, err
 	})
 }

@@ -113,7 +113,11 @@ func (db *DB) Rotate(ctx context.Context, from, to soke.Key, now time.Time) (wat
 		case other == id:
 			return nil
 		default:
-			if err := db.absorb(ctx, tx, id, other, now); err != nil {
+			gone := ""
+			if id, gone, err = elder(ctx, tx, id, other); err != nil {
+				return err
+			}
+			if err := db.absorb(ctx, tx, id, gone, now); err != nil {
 				return err
 			}
 		}

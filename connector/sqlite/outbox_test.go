@@ -44,7 +44,9 @@ type model struct {
 
 // tenant is what a connection has.
 type tenant struct {
+	since   time.Time
 	watches map[string]string // by topic
+	made    map[string]time.Time
 	ran     map[string]bool
 	asleep  map[string]bool
 	subs    []*sub
@@ -97,10 +99,10 @@ func (m *model) subscribe(*rapid.T) {
 	m.must(err)
 	t := m.tenants[user]
 	if t == nil {
-		t = &tenant{watches: map[string]string{}, ran: map[string]bool{}, asleep: map[string]bool{}}
+		t = &tenant{since: m.harness.Clock(), watches: map[string]string{}, made: map[string]time.Time{}, ran: map[string]bool{}, asleep: map[string]bool{}}
 		m.tenants[user] = t
 	}
-	t.watches[topic] = made.WatchID
+	t.watches[topic], t.made[topic] = made.WatchID, made.Watch.CreatedAt
 	delete(t.asleep, topic)
 	at := t.at(target)
 	if (at == nil) != made.New {
@@ -232,12 +234,18 @@ func (m *model) rotate(*rapid.T) {
 	if other == nil {
 		return
 	}
+	if older(len(other.ran) > 0, other.since, len(t.ran) > 0, t.since) {
+		t, other = other, t
+		m.tenants[to] = t
+	}
 	for topic, id := range other.watches {
 		t.asleep[topic] = other.asleep[topic] && (t.asleep[topic] || t.watches[topic] == "")
-		if t.watches[topic] == "" {
-			t.watches[topic] = id
+		if t.watches[topic] == "" || older(other.ran[topic], other.made[topic], t.ran[topic], t.made[topic]) {
+			t.watches[topic], t.made[topic] = id, other.made[topic]
 		}
-		t.ran[topic] = t.ran[topic] || other.ran[topic]
+		if other.ran[topic] {
+			t.ran[topic] = true
+		}
 	}
 	for _, theirs := range other.subs {
 		mine := t.at(theirs.target)
@@ -253,6 +261,11 @@ func (m *model) rotate(*rapid.T) {
 			}
 		}
 	}
+}
+
+// older reports whether what has run, or has not, since a time has a longer history than another.
+func older(ran bool, since time.Time, otherRan bool, otherSince time.Time) bool {
+	return ran && !otherRan || ran == otherRan && since.Before(otherSince)
 }
 
 func (m *model) sleep(*rapid.T) {

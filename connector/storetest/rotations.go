@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/usesoke/soke-connector/triggers"
@@ -105,6 +106,7 @@ var rotations = []promise{
 	}},
 	{"a watch that slept wakes when a rotation brings it the subscriptions of another", func(h *Harness) {
 		slept := h.Open("a", "new-keyword", "espresso").Watch
+		h.Research(slept.ID)
 		h.must(h.Settle(h.Context(), triggers.Settlement{Claim: h.Claim(slept.ID), State: triggers.Asleep, At: h.Clock()}))
 		s := h.Queue("b", "https://example.com/1", 0)
 		h.rotate("a", "b", 1)
@@ -112,15 +114,58 @@ var rotations = []promise{
 		h.expect("the watch", h.subscription("b", s.ID).WatchID, slept.ID)
 		h.Claim(slept.ID)
 	}},
-	{"a watch that never ran goes on from where a twin of it was", func(h *Harness) {
+	{"a watch that never ran goes on as the twin of it that has", func(h *Harness) {
+		h.Research(h.Open("a", "new-keyword", "coffee").Watch.ID)
 		w := h.Open("a", "new-keyword", "espresso").Watch
 		h.must(h.Settle(h.Context(), h.rest(h.Claim(w.ID))))
 		s := h.Queue("b", "https://example.com/1", 1)
 		h.delivered(h.one())
-		h.rotate("a", "b", 1)
-		h.Research(w.ID, Words("1", "2")...)
+		h.rotate("a", "b", 2)
+		h.expect("the watch", h.Open("b", "new-keyword", "espresso").Watch.ID, s.WatchID)
+		h.Research(s.WatchID, Words("1", "2")...)
 		d := h.one()
 		h.expect("news", line(d.ID == s.ID, h.told(d.Delivery.Events)), "true [2]")
+	}},
+	{"a key that is used and rotated once more after its rotation costs no history", func(h *Harness) {
+		for _, runs := range []int{0, 1} { // what the straggler with the old key had time for
+			from, to := fmt.Sprint("from_", runs), fmt.Sprint("to_", runs)
+			s := h.Queue(from, "https://example.com/"+from, 2)
+			h.rotate(from, to, 1)
+			before := h.newest(s.FeedID)
+			late := h.Open(from, "new-keyword", "espresso")
+			for range runs {
+				h.Research(late.Watch.ID, Words("1", "late")...)
+			}
+			other := h.Open(from, "new-keyword", "tea")
+			h.rotate(from, to, 2)
+			after := h.Open(to, "new-keyword", "espresso")
+			h.expect("the feed and its watch", line(after.Feed.ID, after.Watch.ID), line(s.FeedID, s.WatchID))
+			h.expect("its events", h.newest(s.FeedID), before)
+			h.expect("its connection", line(after.Watch.ConnectionID, h.watch(other.Watch.ID).ConnectionID), line(s.Watch.ConnectionID, s.Watch.ConnectionID))
+			d := h.one()
+			h.expect("what waits", line(d.ID, d.PreviousKey.Reveal()), line(s.ID, h.Key(from).Reveal()))
+			h.delivered(d)
+			h.delivered(h.one())
+		}
+	}},
+	{"the scores that either of two twins compares with go on", func(h *Harness) {
+		kept := h.Open("a", "competition-drop", "espresso")
+		h.Research(kept.Watch.ID, word("kettle", 0.5, "stable"))
+		other := h.Open("b", "competition-drop", "espresso")
+		h.Research(other.Watch.ID, word("kettle", 0.9, "stable"), word("grinder", 0.5, "stable"))
+		h.Research(other.Watch.ID, word("grinder", 0.45, "stable"))
+		h.rotate("a", "b", 1)
+		h.Research(kept.Watch.ID, word("kettle", 0.45, "stable"), word("grinder", 0.39, "stable"))
+		h.expect("events", h.newest(kept.Feed.ID), "[grinder]")
+	}},
+	{"who comes from a watch that was paused hears nothing of it at one that is not", func(h *Harness) {
+		kept := h.Queue("a", "https://example.com/1", 0)
+		s := h.Queue("b", "https://example.com/2", 0)
+		h.pause(s.WatchID, "FORBIDDEN")
+		h.rotate("a", "b", 1)
+		h.expect("told", len(h.due()), 0)
+		h.pause(kept.WatchID, "FORBIDDEN")
+		h.expect("told of the next pause", len(h.due()), 2)
 	}},
 	{"of a subscription that has ended and one that lives, a rotation keeps the one that lives", func(h *Harness) {
 		for _, ended := range []string{"a", "b"} {
