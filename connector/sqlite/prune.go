@@ -57,6 +57,8 @@ func (keep Retention) prunings(now time.Time, limit int) []pruning {
 			AND polled_at < ?1 AND (polled_at < ?3 OR runs = 0)
 			AND NOT EXISTS (SELECT 1 FROM subscriptions s WHERE s.watch_id = w.id AND s.state != 'ended') LIMIT ?2`,
 			[]any{before(emptyForgottenAfter), limit, before(forgottenAfter)}},
+		{"previous keys", "UPDATE connections SET previous_key = NULL, previous_until = NULL WHERE id IN",
+			"SELECT id FROM connections WHERE previous_until < ?1 LIMIT ?2", []any{now.UnixMilli(), limit}},
 		{"connections", "DELETE FROM connections WHERE id IN",
 			`SELECT id FROM connections c WHERE next_due_at IS NULL AND created_at < ?1
 			AND NOT EXISTS (SELECT 1 FROM watches WHERE connection_id = c.id)

@@ -33,3 +33,22 @@ func TestPruningLooksAtNoRowThatItDoesNotDelete(t *testing.T) {
 		}))
 	}
 }
+
+func TestAKeyThatWasRotatedAwayIsForgottenOnceItSignsNoMore(t *testing.T) {
+	h, db := newHarness(t)
+	h.Queue("a", "https://one.example/1", 1)
+	_, err := db.Rotate(t.Context(), h.Key("a"), h.Key("b"), h.Clock())
+	must(t, err)
+	keep := Retention{Events: 100 * time.Hour, Runs: 100 * time.Hour, Attempts: 100 * time.Hour}
+	for _, c := range []struct {
+		pass time.Duration
+		want int
+	}{{24*time.Hour - time.Minute, 1}, {2 * time.Minute, 0}} {
+		h.Pass(c.pass)
+		_, err := db.Prune(t.Context(), keep, h.Clock(), 500)
+		must(t, err)
+		if got := count(t, db, "SELECT count(*) FROM connections WHERE previous_key IS NOT NULL OR previous_until IS NOT NULL"); got != c.want {
+			t.Errorf("%d previous keys, want %d", got, c.want)
+		}
+	}
+}

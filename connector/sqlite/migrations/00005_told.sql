@@ -5,3 +5,6 @@ ALTER TABLE subscriptions ADD COLUMN told TEXT NOT NULL DEFAULT '';
 
 UPDATE subscriptions SET told = coalesce((
     SELECT json_extract(failure, '$.code') FROM watches WHERE watches.id = subscriptions.watch_id AND watches.state = 'paused'), '');
+
+-- A key that signs no longer is forgotten.
+CREATE INDEX connections_rotated ON connections (previous_until) WHERE previous_until IS NOT NULL;
