@@ -92,6 +92,9 @@ type Claim struct {
 	Watch
 	// Lease tells this claim from later ones of the same watch.
 	Lease int64
+	// Unsettled tells that the claim before this one was never settled: its holder is gone, and may
+	// have made a call that was charged.
+	Unsettled bool
 	// Subscriptions counts those that have not ended.
 	Subscriptions int
 	Key           soke.Key

@@ -23,9 +23,9 @@ type assembly struct {
 }
 
 // build wires the service by hand.
-func (c *serveCommand) build(db *sqlite.DB, client *soke.Client, metrics *connector.Metrics, logger *slog.Logger) (*assembly, error) {
+func (c *serveCommand) build(ctx context.Context, db *sqlite.DB, client *soke.Client, metrics *connector.Metrics, logger *slog.Logger) (*assembly, error) {
 	metrics.Registry.MustRegister(newStorageMetrics(db))
-	engines, err := c.engines(db, client, metrics, logger)
+	engines, err := c.engines(ctx, db, client, metrics, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (c *serveCommand) work(ctx, limit context.Context, group *errgroup.Group, a
 	for _, background := range []func() error{
 		func() error { return a.server.Run(ctx) },
 		func() error { return relieve(ctx, a.server.InFlight) },
-		func() error { return a.engines.run(ctx, limit, a.db) },
+		func() error { return a.engines.run(ctx, limit) },
 		func() error { return housekeeping(ctx, a.db, keep, a.logger) },
 	} {
 		group.Go(func() error {

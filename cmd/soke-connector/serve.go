@@ -93,7 +93,7 @@ func (c *serveCommand) Run(ctx context.Context, p process) (err error) {
 		return usageError{fmt.Errorf("--upstream-url: %w", err)}
 	}
 	defer client.Close()
-	built, err := c.build(db, client, metrics, logger)
+	built, err := c.build(ctx, db, client, metrics, logger)
 	if err != nil {
 		return err
 	}

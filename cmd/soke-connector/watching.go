@@ -33,7 +33,12 @@ func (c *serveCommand) guard() (*delivery.Guard, error) {
 	return delivery.NewGuard(delivery.GuardOptions{AllowLoopback: c.Sandbox, AllowPlainHTTP: c.Sandbox, AllowTargets: c.AllowTargets})
 }
 
-func (c *serveCommand) engines(db *sqlite.DB, client *soke.Client, metrics *connector.Metrics, logger *slog.Logger) (*engines, error) {
+// engines makes the engines, which nobody may use before: what a crash has left claimed is nobody's,
+// and nobody else has this database.
+func (c *serveCommand) engines(ctx context.Context, db *sqlite.DB, client *soke.Client, metrics *connector.Metrics, logger *slog.Logger) (*engines, error) {
+	if err := db.ReleaseClaims(ctx, time.Now()); err != nil {
+		return nil, err
+	}
 	guard, err := c.guard()
 	if err != nil {
 		return nil, err
@@ -57,11 +62,7 @@ func (c *serveCommand) engines(db *sqlite.DB, client *soke.Client, metrics *conn
 }
 
 // run runs both until ctx ends, then lets what has begun finish until limit ends.
-func (e *engines) run(ctx, limit context.Context, db *sqlite.DB) error {
-	// What a crash has left claimed is due again; nobody else has this database.
-	if err := db.ReleaseClaims(ctx, time.Now()); err != nil {
-		return err
-	}
+func (e *engines) run(ctx, limit context.Context) error {
 	stopped := make(chan error, 2)
 	go func() { stopped <- e.scheduler.Run(ctx) }()
 	go func() { stopped <- e.outbox.Run(ctx) }()

@@ -22,14 +22,17 @@ func (db *DB) ClaimDue(ctx context.Context, now time.Time, lease time.Duration, 
 	}
 	err = db.write(ctx, "claim watches", func(ctx context.Context, tx *sql.Tx) error {
 		claims = nil
-		ids, err := db.dueWatches(ctx, tx, now, limit, perConnection, busy)
+		due, err := db.dueWatches(ctx, tx, now, limit, perConnection, busy)
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			c, err := db.claim(ctx, tx, id, now, lease)
+		for _, w := range due {
+			c, err := db.claim(ctx, tx, w, now, lease)
 			switch {
-			case db.unreadable(ctx, err): // it stays claimed until its lease is over
+			case db.unreadable(ctx, err): // it is looked at again when its lease would be over
+				if _, err := db.writer.exec(ctx, tx, "UPDATE watches SET claimed = ? WHERE id = ?", w.unsettled, w.id); err != nil {
+					return err
+				}
 			case err != nil:
 				return err
 			default:
@@ -61,11 +64,17 @@ func (db *DB) nextDue(ctx context.Context, busy string) (next time.Time, err err
 	return next, err
 }
 
+// dueWatch is a watch to claim. One that is claimed and due all the same was never settled.
+type dueWatch struct {
+	id        string
+	unsettled bool
+}
+
 // dueWatches takes a few watches of each connection that has any due, the connections in the order
 // of their longest wait.
-func (db *DB) dueWatches(ctx context.Context, tx *sql.Tx, now time.Time, limit, perConnection int, busy string) ([]string, error) {
+func (db *DB) dueWatches(ctx context.Context, tx *sql.Tx, now time.Time, limit, perConnection int, busy string) ([]dueWatch, error) {
 	statement, err := db.writer.statement(ctx, tx, `
-		SELECT w.id FROM (
+		SELECT w.id, w.claimed FROM (
 			SELECT id, next_due_at FROM connections WHERE next_due_at <= ?1 AND id NOT IN (SELECT value FROM json_each(?2))
 			ORDER BY next_due_at LIMIT ?3) c
 		JOIN watches w ON w.id IN (
@@ -79,13 +88,16 @@ func (db *DB) dueWatches(ctx context.Context, tx *sql.Tx, now time.Time, limit, 
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, scanID)
+	return collect(rows, func(scan func(...any) error) (w dueWatch, err error) {
+		err = scan(&w.id, &w.unsettled)
+		return w, err
+	})
 }
 
 // claim marks a watch as its caller's until the lease is over.
-func (db *DB) claim(ctx context.Context, tx *sql.Tx, id string, now time.Time, lease time.Duration) (triggers.Claim, error) {
+func (db *DB) claim(ctx context.Context, tx *sql.Tx, due dueWatch, now time.Time, lease time.Duration) (triggers.Claim, error) {
 	if _, err := db.writer.exec(ctx, tx, "UPDATE watches SET claimed = 1, lease = lease + 1, next_run_at = ? WHERE id = ?",
-		now.Add(lease).UnixMilli(), id); err != nil {
+		now.Add(lease).UnixMilli(), due.id); err != nil {
 		return triggers.Claim{}, err
 	}
 	statement, err := db.writer.statement(ctx, tx, "SELECT "+watchColumns+`, w.lease, c.key,
@@ -95,13 +107,13 @@ func (db *DB) claim(ctx context.Context, tx *sql.Tx, id string, now time.Time, l
 		return triggers.Claim{}, err
 	}
 	defer func() { _ = statement.Close() }()
-	var c triggers.Claim
+	c := triggers.Claim{Unsettled: due.unsettled}
 	var sealed []byte
-	if c.Watch, err = scanWatch(statement.QueryRowContext(ctx, id).Scan, &c.Lease, &sealed, &c.Subscriptions); err != nil {
+	if c.Watch, err = scanWatch(statement.QueryRowContext(ctx, due.id).Scan, &c.Lease, &sealed, &c.Subscriptions); err != nil {
 		return c, err
 	}
 	c.Key, err = db.openKey(keyColumn, c.ConnectionID, sealed)
-	return c, ofRow("watches", id, err)
+	return c, ofRow("watches", due.id, err)
 }
 
 // ClaimWatch claims one watch if it is due and free: see scheduler.Store.
@@ -115,8 +127,8 @@ func (db *DB) ClaimWatch(ctx context.Context, id string, now time.Time, lease ti
 		if err != nil {
 			return err
 		}
+		claim, err = db.claim(ctx, tx, dueWatch{id, taken}, now, lease)
 		taken, ok = false, true
-		claim, err = db.claim(ctx, tx, id, now, lease)
 		return err
 	})
 	if err != nil {
@@ -125,10 +137,11 @@ func (db *DB) ClaimWatch(ctx context.Context, id string, now time.Time, lease ti
 	return claim, ok, taken, nil
 }
 
-// ReleaseClaims makes every claimed watch due again: see scheduler.Store.
+// ReleaseClaims ends the lease of every claim: see scheduler.Store. The watches stay claimed, which
+// tells their next holders that nobody has settled them.
 func (db *DB) ReleaseClaims(ctx context.Context, now time.Time) error {
 	return db.write(ctx, "release claims", func(ctx context.Context, tx *sql.Tx) error {
-		_, err := db.writer.exec(ctx, tx, "UPDATE watches SET claimed = 0, lease = lease + 1, next_run_at = ?1, dated_at = ?1 WHERE claimed = 1", now.UnixMilli())
+		_, err := db.writer.exec(ctx, tx, "UPDATE watches SET lease = lease + 1, next_run_at = ?1, dated_at = ?1 WHERE claimed = 1", now.UnixMilli())
 		return err
 	})
 }

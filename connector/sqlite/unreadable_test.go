@@ -59,6 +59,20 @@ func TestWatchesThatCannotBeReadLeaveTheOthersTheirTurn(t *testing.T) {
 	}
 }
 
+func TestAWatchThatCouldNotBeReadHasNotRun(t *testing.T) {
+	h, db := newHarness(t)
+	w := h.Open("a", "new-keyword", "espresso").Watch
+	spoil(t, db, "UPDATE watches SET schedule = '@whenever'")
+	if claims, _, err := db.ClaimDue(t.Context(), h.Clock(), time.Minute, 4, 4, nil); err != nil || len(claims) != 0 {
+		t.Fatalf("claimed %d, %v", len(claims), err)
+	}
+	spoil(t, db, "UPDATE watches SET schedule = ?", w.Schedule.Expression())
+	h.Pass(time.Minute)
+	if c := h.Claim(w.ID); c.Unsettled {
+		t.Error("its claim says that it may have been paid for")
+	}
+}
+
 func TestSubscriptionsThatCannotBeReadLeaveTheOthersTheirTurn(t *testing.T) {
 	for name, query := range map[string]string{
 		"a target whose seal is broken": "UPDATE subscriptions SET target = x'00' WHERE id != ?",

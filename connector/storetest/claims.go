@@ -110,6 +110,7 @@ var claims = []promise{
 		settlement := h.Report(lost, Words("grinder")...)
 		h.Pass(time.Minute)
 		held := h.Claim(w.Watch.ID)
+		h.expect("unsettled", line(lost.Unsettled, held.Unsettled), "false true")
 		if err := h.Settle(h.Context(), settlement); !errors.Is(err, scheduler.ErrLost) {
 			h.Errorf("the old claim settles with %v", err)
 		}
@@ -119,15 +120,30 @@ var claims = []promise{
 			h.Errorf("a claim settles twice with %v", err)
 		}
 		h.expect("events", h.newest(w.Feed.ID), "[kettle]")
+		h.Pass(time.Hour)
+		h.expect("unsettled after a settlement", h.Claim(w.Watch.ID).Unsettled, false)
 	}},
-	{"claims that are released are due again, and lost to their holders", func(h *Harness) {
+	{"claims that are released are due again as unsettled, and lost to their holders", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso").Watch
 		lost := h.Claim(w.ID)
 		h.must(h.ReleaseClaims(h.Context(), h.Clock()))
 		if err := h.Settle(h.Context(), h.rest(lost)); !errors.Is(err, scheduler.ErrLost) {
 			h.Errorf("a released claim settles with %v", err)
 		}
-		h.Claim(w.ID)
+		due, _, err := h.ClaimDue(h.Context(), h.Clock(), time.Minute, 10, 10, nil)
+		h.must(err)
+		if len(due) != 1 || !due[0].Unsettled {
+			h.Errorf("claimed %+v", due)
+		}
+	}},
+	{"a claim that is handed back leaves its watch due as it was", func(h *Harness) {
+		w := h.Open("a", "new-keyword", "espresso").Watch
+		s := h.rest(h.Claim(w.ID))
+		s.Failure, s.Attempts, s.DueAt, s.NextRunAt = &triggers.Failure{Code: "INTERNAL_ERROR"}, 2, w.DueAt, h.Clock()
+		h.must(h.Settle(h.Context(), s))
+		h.must(h.Settle(h.Context(), h.Claim(w.ID).HandBack(h.Clock())))
+		got := h.Claim(w.ID)
+		h.expect("claimed again", line(got.State, got.Failure.Code, got.Attempts, got.DueAt, got.Unsettled), line(triggers.Active, "INTERNAL_ERROR", 2, w.DueAt, false))
 	}},
 	{"a watch that is not due, or that there is not, is not claimed", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso").Watch

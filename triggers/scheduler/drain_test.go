@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usesoke/soke-connector/connector/soke"
+	"github.com/usesoke/soke-connector/connector/sqlite"
 	"github.com/usesoke/soke-connector/triggers"
 	"github.com/usesoke/soke-connector/triggers/scheduler"
 )
@@ -52,14 +54,14 @@ func TestNobodyWaitsForARunThatTheShutdownDoesNotBegin(t *testing.T) {
 	if err := h.scheduler.RunNow(t.Context(), w); err != nil {
 		t.Fatal(err)
 	}
-	if got := h.watch(w.ID); got.Runs != 0 || h.calls() != 0 {
-		t.Errorf("%d runs, %d calls", got.Runs, h.calls())
+	if got := h.watch(w.ID); got.Runs != 0 || h.calls() != 0 || got.NextRunAt.After(h.clock()) {
+		t.Errorf("%d runs, %d calls, next at %s", got.Runs, h.calls(), got.NextRunAt)
 	}
 }
 
-func TestARunThatAShutdownCutsShortIsDueAtOnceAndCountsOnce(t *testing.T) {
+func TestARunThatAShutdownCutsShortIsNotPaidForAgainAndCountsOnce(t *testing.T) {
 	h := build(t)
-	w := h.open("active", "new-keyword", "home espresso", "@hourly").Watch
+	w := h.open("active", "new-keyword", "home espresso", "0 * * * *").Watch
 	g := h.holdResearch()
 	if _, err := h.scheduler.Round(t.Context()); err != nil {
 		t.Fatal(err)
@@ -72,20 +74,55 @@ func TestARunThatAShutdownCutsShortIsDueAtOnceAndCountsOnce(t *testing.T) {
 	}
 	h.gate.Store(nil)
 	next := h.newScheduler()
-	if err := next.RunNow(t.Context(), w); err != nil {
-		t.Fatal(err)
+	var refused *soke.Error
+	if err := next.RunNow(t.Context(), w); !errors.As(err, &refused) || refused.Code != soke.ConnectorError {
+		t.Errorf("whoever asks is told %v", err)
 	}
 	close(g.open)
 	h.settle() // the old run ends now, and finds its claim over
-	if got := h.watch(w.ID); got.Runs != 1 || !got.NextRunAt.After(h.clock()) {
-		t.Errorf("%d runs, next at %s", got.Runs, got.NextRunAt)
+	got := h.watch(w.ID)
+	if got.Runs != 0 || h.calls() != 1 || !got.NextRunAt.Equal(time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)) {
+		t.Errorf("%d runs, %d calls, next at %s", got.Runs, h.calls(), got.NextRunAt)
 	}
-	if o := h.occurrences(w.ID); len(o) != 1 {
+	if o := h.occurrences(w.ID); len(o) != 1 || o[0].Outcome != triggers.Failed || o[0].Reason != string(soke.ConnectorError) || o[0].Count != 1 {
 		t.Errorf("recorded as %+v", o)
 	}
-	events, err := h.db.Inspect(t.Context(), w.ID, 1)
-	if err != nil || len(events.Feeds) != 1 {
+	h.pass(time.Hour)
+	h.scheduler = next
+	h.round()
+	if got := h.watch(w.ID); got.Runs != 1 || got.Failure != nil {
+		t.Errorf("at the next due time: %d runs, %v", got.Runs, got.Failure)
+	}
+}
+
+// closing is a database whose claims come when the scheduler is being stopped.
+type closing struct {
+	*sqlite.DB
+	stop func()
+}
+
+func (c closing) ClaimDue(ctx context.Context, now time.Time, lease time.Duration, limit, perConnection int, held []string) ([]triggers.Claim, time.Time, error) {
+	defer c.stop()
+	return c.DB.ClaimDue(ctx, now, lease, limit, perConnection, held)
+}
+
+// ReleaseClaims has nothing to do: no run is under way.
+func (c closing) ReleaseClaims(context.Context, time.Time) error { return nil }
+
+func TestAClaimWhoseRunHasNotBegunWhenAShutdownComesIsDueAtOnce(t *testing.T) {
+	h := build(t)
+	w := h.open("active", "new-keyword", "home espresso", "@hourly").Watch
+	h.scheduler.Store = closing{h.db, func() { _ = h.scheduler.Drain(t.Context()) }}
+	if _, err := h.scheduler.Round(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if h.calls() != 0 {
+		t.Fatalf("%d calls", h.calls())
+	}
+	h.scheduler = h.newScheduler()
+	h.round()
+	if got := h.watch(w.ID); got.Runs != 1 || h.calls() != 1 {
+		t.Errorf("%d runs, %d calls", got.Runs, h.calls())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usesoke/soke-connector/connector/sandbox"
 	"github.com/usesoke/soke-connector/connector/soke"
 	"github.com/usesoke/soke-connector/connector/sqlite"
 	"github.com/usesoke/soke-connector/triggers"
@@ -44,6 +45,61 @@ func TestAPaidRunThatCannotBeKeptWaitsForItsNextDueTime(t *testing.T) {
 	h.round()
 	if got := h.watch(w.ID); got.Failure != nil || got.Runs != 1 || h.calls() != 2 {
 		t.Errorf("afterwards: %d runs, %d calls, %v", got.Runs, h.calls(), got.Failure)
+	}
+}
+
+// full is a database that takes claims, and settlements only once it has room again.
+type full struct {
+	*sqlite.DB
+	room *bool
+}
+
+func (f full) Settle(ctx context.Context, s triggers.Settlement) error {
+	if !*f.room {
+		return errors.New("database or disk is full")
+	}
+	return f.DB.Settle(ctx, s)
+}
+
+func TestAStoreThatTakesClaimsAndNoSettlementsCostsOneCall(t *testing.T) {
+	room := false
+	h := build(t, func(o *scheduler.Options) { o.Insist = time.Millisecond })
+	h.scheduler.Store = full{h.db, &room}
+	w := h.open("active", "new-keyword", "home espresso", "0 0 * * *").Watch
+	for range 6 {
+		if _, err := h.scheduler.Round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		h.settle()
+		h.pass(11 * time.Minute)
+	}
+	room = true
+	h.round()
+	if got := h.watch(w.ID); h.calls() != 1 || !got.NextRunAt.Equal(time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("%d calls, next at %s", h.calls(), got.NextRunAt)
+	}
+}
+
+func TestAPausedWatchThatWasLeftClaimedIsLookedAtWithinTheTimeOfAProbe(t *testing.T) {
+	h := build(t)
+	s := h.subscribe("expired", "new-keyword", "home espresso", "@every 24h")
+	h.round()
+	h.pass(time.Hour)
+	if _, _, err := h.db.ClaimDue(t.Context(), h.clock(), time.Minute, 1, 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	h.box.Set("sk_live_sandbox_expired", sandbox.Active)
+	if err := h.db.ReleaseClaims(t.Context(), h.clock()); err != nil {
+		t.Fatal(err)
+	}
+	h.round()
+	if got := h.watch(s.WatchID); got.State != triggers.Paused || got.NextRunAt.Sub(h.clock()) != time.Hour || h.undelivered(s) != 1 {
+		t.Errorf("%s, next look in %s, told %d times", got.State, got.NextRunAt.Sub(h.clock()), h.undelivered(s))
+	}
+	h.pass(time.Hour)
+	h.round()
+	if got := h.watch(s.WatchID); got.State != triggers.Active || got.Runs != 1 {
+		t.Errorf("after the probe %s, %d runs", got.State, got.Runs)
 	}
 }
 

@@ -29,6 +29,8 @@ const (
 // run carries out one claim and returns the failure of its research, if that failed.
 func (s *Scheduler) run(ctx context.Context, c triggers.Claim) error {
 	switch {
+	case c.Unsettled:
+		return s.giveUp(ctx, c)
 	case s.forgotten(c):
 		return s.settle(ctx, s.sleep(c))
 	case c.State == triggers.Paused:
@@ -36,6 +38,16 @@ func (s *Scheduler) run(ctx context.Context, c triggers.Claim) error {
 	default:
 		return s.research(ctx, c, nil)
 	}
+}
+
+// giveUp ends a run that somebody began and did not settle, because the connector was killed, cut
+// short, or could not write. A claim is followed by its research at once, and a research that may
+// have been charged is not repeated.
+func (s *Scheduler) giveUp(ctx context.Context, c triggers.Claim) error {
+	if c.State == triggers.Paused {
+		return s.settle(ctx, stillPaused(c, c.Failure, s.Now()))
+	}
+	return s.fail(ctx, c, &soke.Error{Code: soke.ConnectorError}, nil)
 }
 
 // forgotten reports whether nobody wants the watch any more.

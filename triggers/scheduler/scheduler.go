@@ -188,8 +188,19 @@ func (s *Scheduler) untilRoom(now time.Time) time.Duration {
 	return wait
 }
 
-// start runs a claim in the background. leave gives its place back, with the lock held.
+// start runs a claim in the background, or hands it back: once Drain was called nothing begins. leave
+// gives the claim's place back, with the lock held.
 func (s *Scheduler) start(ctx context.Context, c triggers.Claim, leave func()) {
+	if s.begun(ctx, c, leave) || c.Unsettled {
+		return
+	}
+	if err := s.Store.Settle(context.WithoutCancel(ctx), c.HandBack(s.Now())); err != nil {
+		s.Logger.WarnContext(ctx, "a claim could not be handed back", "watch", c.ID, "cause", err.Error())
+	}
+}
+
+// begun begins the run of a claim, and reports whether it does.
+func (s *Scheduler) begun(ctx context.Context, c triggers.Claim, leave func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, known := s.running[c.ID]
@@ -203,15 +214,17 @@ func (s *Scheduler) start(ctx context.Context, c triggers.Claim, leave func()) {
 		leave()
 		s.over(c, e)
 	}
-	if begun := s.jobs.Begin(func() {
+	begun := s.jobs.Begin(func() {
 		e.err = s.run(context.WithoutCancel(ctx), c)
 		s.mu.Lock()
 		over()
 		s.mu.Unlock()
 		s.Wake()
-	}); !begun {
-		over() // Drain hands the claim back, and who waits finds the watch as it is
+	})
+	if !begun {
+		over() // who waits finds the watch as it is
 	}
+	return begun
 }
 
 // over makes room for other runs. The lock is held.
@@ -230,6 +243,9 @@ func (s *Scheduler) over(c triggers.Claim, e *execution) {
 // So that nobody's callers use up what is there for all, only so many runs begin by being waited
 // for; the others wait until Round begins them in their turn.
 func (s *Scheduler) RunNow(ctx context.Context, watch triggers.Watch) error {
+	if s.jobs.Ended() {
+		return nil
+	}
 	s.mu.Lock()
 	e, running := s.running[watch.ID]
 	begin := !running && s.callers.take(watch.ConnectionID)
@@ -290,9 +306,9 @@ func (s *Scheduler) leave(watchID string, e *execution) {
 // Settled waits until no run is under way, or ctx ends.
 func (s *Scheduler) Settled(ctx context.Context) error { return s.jobs.Settled(ctx) }
 
-// Drain waits until the runs that have begun are over, or ctx ends; what is not over by then is
-// handed back.
+// Drain waits until the runs that have begun are over, or ctx ends; what is not over by then loses
+// its claim.
 func (s *Scheduler) Drain(ctx context.Context) error {
-	_ = s.jobs.Drain(ctx) // what is not over is handed back below
+	_ = s.jobs.Drain(ctx) // what is not over loses its claim below
 	return s.Store.ReleaseClaims(context.WithoutCancel(ctx), s.Now())
 }

@@ -303,8 +303,13 @@ func TestALeaseThatIsOverIsTakenBack(t *testing.T) {
 	}
 	h.pass(2 * time.Minute)
 	h.round()
+	if got := h.watch(w.ID); got.Failure == nil || got.Failure.Code != soke.ConnectorError || h.calls() != 0 {
+		t.Errorf("the watch that was taken back says %v after %d calls; its holder may have paid for one", got.Failure, h.calls())
+	}
+	h.pass(time.Hour)
+	h.round()
 	if got := h.watch(w.ID); got.Runs != 1 {
-		t.Error("the watch was not taken back")
+		t.Error("the watch that was taken back does not run when it is due again")
 	}
 	err = h.db.Settle(ctx, triggers.Settlement{Claim: lost[0], State: triggers.Active, DueAt: h.clock(), NextRunAt: h.clock(), At: h.clock()})
 	if err != scheduler.ErrLost { //nolint:errorlint // the store promises this value.

@@ -27,7 +27,7 @@ type Store interface {
 	// ClaimDue claims watches that are due at now, until lease has passed: at most limit, at most
 	// perConnection of one connection, none of the connections in held, those first whose
 	// connections have waited longest. next is when the next one of the others is due; zero if
-	// none is.
+	// none is. A watch whose lease is over is due, and its claim Unsettled.
 	ClaimDue(ctx context.Context, now time.Time, lease time.Duration, limit, perConnection int, held []string) (claims []triggers.Claim, next time.Time, err error)
 	// ClaimWatch claims one watch if it is due and free. taken tells that somebody has claimed it.
 	ClaimWatch(ctx context.Context, id string, now time.Time, lease time.Duration) (claim triggers.Claim, ok, taken bool, err error)
@@ -41,7 +41,7 @@ type Store interface {
 	// Redate gives a free, misdated watch a new due time and a new time for the scheduler to look;
 	// neither becomes later than it was.
 	Redate(ctx context.Context, id string, due, look, now time.Time) error
-	// ReleaseClaims makes every claimed watch due again: at start, after a crash, and for what a
-	// shutdown has cut short.
+	// ReleaseClaims ends the lease of every claim: at start, after a crash, and for what a shutdown
+	// has cut short.
 	ReleaseClaims(ctx context.Context, now time.Time) error
 }
