@@ -191,7 +191,7 @@ func (db *DB) Settle(ctx context.Context, s triggers.Settlement) error {
 	err := db.write(ctx, "settle run", func(ctx context.Context, tx *sql.Tx) error {
 		return db.settle(ctx, tx, s, string(keywords))
 	})
-	if errors.Is(err, scheduler.ErrLost) || errors.Is(err, scheduler.ErrStale) {
+	if errors.Is(err, scheduler.ErrLost) || errors.Is(err, scheduler.ErrStale) || errors.Is(err, scheduler.ErrRunTaken) {
 		return err
 	}
 	if err != nil {
@@ -291,6 +291,9 @@ func (db *DB) endClaim(ctx context.Context, tx *sql.Tx, s triggers.Settlement) e
 // keepReport writes what a run found, its events and the deliveries of them.
 func (db *DB) keepReport(ctx context.Context, tx *sql.Tx, s triggers.Settlement, keywords string) error {
 	r, id := s.Report, s.Claim.ID
+	if err := db.insertRun(ctx, tx, id, r); err != nil {
+		return err
+	}
 	for fold, k := range r.Learnt {
 		if _, err := db.writer.exec(ctx, tx, `INSERT INTO known (watch_id, fold, keyword, score, trend) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT DO UPDATE SET keyword = excluded.keyword, score = excluded.score, trend = excluded.trend`,
@@ -303,13 +306,11 @@ func (db *DB) keepReport(ctx context.Context, tx *sql.Tx, s triggers.Settlement,
 		id, r.Run.ID, r.Run.Due.UnixMilli(), r.Run.At.UnixMilli(), keywords); err != nil {
 		return err
 	}
-	events := 0
 	for _, f := range r.Feeds {
 		first, last, err := db.insertEvents(ctx, tx, f)
 		if err != nil {
 			return err
 		}
-		events += len(f.Events)
 		if first == 0 || r.Run.First {
 			continue
 		}
@@ -317,7 +318,23 @@ func (db *DB) keepReport(ctx context.Context, tx *sql.Tx, s triggers.Settlement,
 			return err
 		}
 	}
-	_, err := db.writer.exec(ctx, tx, `INSERT INTO runs (id, watch_id, due_at, at, keywords, events, request_id) VALUES (?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO NOTHING`, r.Run.ID, id, r.Run.Due.UnixMilli(), r.Run.At.UnixMilli(), len(r.Run.Keywords), events, r.RequestID)
+	return nil
+}
+
+// insertRun records a run, unless there has been one with its id.
+func (db *DB) insertRun(ctx context.Context, tx *sql.Tx, watchID string, r *triggers.Report) error {
+	events := 0
+	for _, f := range r.Feeds {
+		events += len(f.Events)
+	}
+	result, err := db.writer.exec(ctx, tx, `INSERT INTO runs (id, watch_id, due_at, at, keywords, events, request_id) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO NOTHING`, r.Run.ID, watchID, r.Run.Due.UnixMilli(), r.Run.At.UnixMilli(), len(r.Run.Keywords), events, r.RequestID)
+	if err != nil {
+		return err
+	}
+	n, err := result.RowsAffected()
+	if err == nil && n == 0 {
+		err = scheduler.ErrRunTaken
+	}
 	return err
 }

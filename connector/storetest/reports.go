@@ -1,11 +1,13 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/usesoke/soke-connector/connector/soke"
 	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/triggers/scheduler"
 )
 
 var reports = []promise{
@@ -49,17 +51,27 @@ var reports = []promise{
 		}
 		h.expect("undelivered of another feed", h.subscription("a", trend.ID).Undelivered, 0)
 	}},
-	{"a report that comes twice makes no event and no delivery twice", func(h *Harness) {
+	{"a report that comes twice is refused, and so is another one with its run's id", func(h *Harness) {
 		s := h.subscribe("a", "new-keyword", "espresso", "https://example.com/1")
 		h.Research(s.WatchID, Words("grinder")...)
 		c := h.Claim(s.WatchID)
 		report := h.Report(c, Words("kettle")...)
 		report.DueAt, report.NextRunAt = c.DueAt, h.Clock() // as if the run had to be made again
 		h.must(h.Settle(h.Context(), report))
-		report.Claim = h.Claim(s.WatchID)
-		h.must(h.Settle(h.Context(), report))
+		if err := h.Settle(h.Context(), report); !errors.Is(err, scheduler.ErrLost) {
+			h.Errorf("the same report is settled with %v", err)
+		}
+		other := h.Report(h.Claim(s.WatchID), Words("cup")...)
+		if err := h.Settle(h.Context(), other); !errors.Is(err, scheduler.ErrRunTaken) {
+			h.Errorf("another report of the same run is settled with %v", err)
+		}
 		h.expect("events", h.newest(s.FeedID), "[kettle grinder]")
 		h.expect("undelivered", h.subscription("a", s.ID).Undelivered, 1)
+		later := c
+		later.Lease, later.DueAt = other.Claim.Lease, c.DueAt.Add(time.Millisecond)
+		h.must(h.Settle(h.Context(), h.Report(later, Words("cup")...)))
+		h.expect("events", h.newest(s.FeedID), "[cup kettle grinder]")
+		h.expect("undelivered", h.subscription("a", s.ID).Undelivered, 2)
 	}},
 	{"places rise, and queries find what is behind them or since a time", func(h *Harness) {
 		o := h.Open("a", "new-keyword", "espresso")

@@ -76,6 +76,39 @@ func TestAConnectorThatWasStartedUnderAWrongClockMendsItWhenItStartsAgain(t *tes
 	}
 }
 
+func TestTheDueTimeThatAClockAheadHasUsedUpIsTheRightOnesAgain(t *testing.T) {
+	for _, trigger := range []string{"research-completed", "new-keyword"} {
+		h := build(t)
+		s := h.subscribe("clock", trigger, "home espresso", "0 * * * *")
+		h.round()
+		events := func() map[string]bool {
+			found, _, err := h.db.Events(t.Context(), triggers.EventQuery{FeedID: s.FeedID, Limit: 1000})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids := map[string]bool{}
+			for _, e := range found {
+				ids[string(e.Body)] = true
+			}
+			return ids
+		}
+		for range 3 {
+			told, known, calls := h.undelivered(s), len(events()), h.calls()
+			h.pass(time.Hour) // ten o'clock, as the wrong clock has it
+			h.round()
+			h.pass(-time.Hour)
+			h.round()
+			if h.calls() != calls+1 || h.undelivered(s) != told+1 || len(events()) == known {
+				t.Errorf("%s: after %d calls %d deliveries and %d events more", trigger, h.calls()-calls, h.undelivered(s)-told, len(events())-known)
+			}
+		}
+		if w := h.watch(s.WatchID); w.Failure != nil || w.Runs != 4 {
+			t.Errorf("%s: %d runs, %v", trigger, w.Runs, w.Failure)
+		}
+		h.close()
+	}
+}
+
 func TestAClockThatJumpsAheadCostsOneRun(t *testing.T) {
 	for _, ahead := range []time.Duration{time.Hour, year} {
 		h := build(t)

@@ -103,6 +103,53 @@ func TestAPausedWatchThatWasLeftClaimedIsLookedAtWithinTheTimeOfAProbe(t *testin
 	}
 }
 
+// mute is a database that does not say that it has committed.
+type mute struct{ *sqlite.DB }
+
+func (m mute) Settle(ctx context.Context, s triggers.Settlement) error {
+	if err := m.DB.Settle(ctx, s); err != nil {
+		return err
+	}
+	return errors.New("the disk has gone away")
+}
+
+func TestARunWhoseCommitIsNotKnownOfIsKeptOnce(t *testing.T) {
+	h := build(t)
+	s := h.subscribe("active", "research-completed", "home espresso", "0 * * * *")
+	h.round()
+	h.scheduler.Store = mute{h.db}
+	h.pass(time.Hour)
+	h.round()
+	if got := h.watch(s.WatchID); got.Runs != 2 || got.Failure != nil || h.calls() != 2 || h.undelivered(s) != 1 {
+		t.Errorf("%d runs, %v, %d calls, %d deliveries", got.Runs, got.Failure, h.calls(), h.undelivered(s))
+	}
+}
+
+// growing is a database in which a feed is opened whenever a run is to be kept.
+type growing struct {
+	*sqlite.DB
+	settled *int
+}
+
+func (g growing) Settle(ctx context.Context, s triggers.Settlement) error {
+	*g.settled++
+	if s.Report != nil {
+		return scheduler.ErrStale
+	}
+	return g.DB.Settle(ctx, s)
+}
+
+func TestARunThatAlwaysMissesAFeedIsGivenUp(t *testing.T) {
+	settled := 0
+	h := build(t)
+	h.scheduler.Store = growing{h.db, &settled}
+	w := h.open("active", "new-keyword", "home espresso", "0 * * * *").Watch
+	h.round()
+	if got := h.watch(w.ID); got.Failure == nil || got.Failure.Code != soke.ConnectorError || h.calls() != 1 || settled > 200 {
+		t.Errorf("%v after %d calls and %d settlements", got.Failure, h.calls(), settled)
+	}
+}
+
 // late is a database whose claims for somebody who waits come late.
 type late struct {
 	*sqlite.DB

@@ -24,6 +24,8 @@ const (
 	// sleepAfter is how long nobody must have asked for a watch before it sleeps, or three of its
 	// intervals if that is longer.
 	sleepAfter = 48 * time.Hour
+	// reportTries is how often a run that the store refuses is compared again.
+	reportTries = 100
 )
 
 // run carries out one claim and returns the failure of its research, if that failed.
@@ -138,11 +140,16 @@ func (s *Scheduler) research(ctx context.Context, c triggers.Claim, before []tri
 	if run.Topic == "" {
 		run.Topic = found.Topic
 	}
-	for {
+	for try := 1; ; try++ {
 		events, err := s.report(ctx, c, run, found.RequestID, before)
 		switch {
-		case errors.Is(err, ErrStale):
+		case errors.Is(err, ErrStale) && try < reportTries:
 			continue // a feed was opened meanwhile; what was found is still true
+		case errors.Is(err, ErrRunTaken) && try < reportTries:
+			// What it found is news all the same, so it gets an identity of its own.
+			run.Due = run.Due.Add(time.Millisecond)
+			run.ID = triggers.RunID(c.ID, run.Due)
+			continue
 		case errors.Is(err, ErrLost):
 			return err
 		case err != nil:
@@ -223,12 +230,12 @@ func (s *Scheduler) settle(ctx context.Context, settlement triggers.Settlement) 
 func (s *Scheduler) insist(ctx context.Context, c triggers.Claim, do func() error) error {
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := do()
-		if errors.Is(err, ErrLost) || errors.Is(err, ErrStale) {
+		if errors.Is(err, ErrLost) || errors.Is(err, ErrStale) || errors.Is(err, ErrRunTaken) {
 			return struct{}{}, backoff.Permanent(err)
 		}
 		return struct{}{}, err
 	}, backoff.WithMaxElapsedTime(s.Insist))
-	if err != nil && !errors.Is(err, ErrStale) {
+	if err != nil && !errors.Is(err, ErrStale) && !errors.Is(err, ErrRunTaken) {
 		s.Logger.ErrorContext(ctx, "a run could not be kept", "watch", c.ID, "cause", err.Error())
 	}
 	return err

@@ -20,6 +20,9 @@ var (
 	ErrLost = errors.New("the claim of the watch is over")
 	// ErrStale says that a report has missed a feed that was opened meanwhile.
 	ErrStale = errors.New("the watch has feeds that the run did not see")
+	// ErrRunTaken says that a report has the id of another run: a clock that was ahead has used up
+	// its due time. It is never the same report once more, whose claim is over.
+	ErrRunTaken = errors.New("the watch has had a run with this id")
 )
 
 // Store keeps watches. Its methods are safe for concurrent use.
@@ -33,7 +36,7 @@ type Store interface {
 	ClaimWatch(ctx context.Context, id string, now time.Time, lease time.Duration) (claim triggers.Claim, ok, taken bool, err error)
 	// Knowledge returns what the watch knows of the folded keywords, and its feeds.
 	Knowledge(ctx context.Context, watchID string, folds []string) (triggers.Knowledge, error)
-	// Settle ends a claim. It fails with ErrLost or ErrStale, and then keeps nothing.
+	// Settle ends a claim. It fails with ErrLost, ErrStale or ErrRunTaken, and then keeps nothing.
 	Settle(ctx context.Context, s triggers.Settlement) error
 	// Misdated returns free watches that were dated after now: the clock was ahead when they were
 	// made, settled or woken. Those asleep are not due and are left out.
