@@ -47,9 +47,7 @@ var mergeWatches = []string{
 		WHERE g.watch_id = ?2 AND k.watch_id = ?1 ON CONFLICT DO NOTHING`,
 	`INSERT INTO known (watch_id, fold, keyword, score, trend) SELECT ?1, fold, keyword, score, trend FROM known WHERE watch_id = ?2
 		ON CONFLICT DO NOTHING`,
-	`UPDATE watches SET feeds = (SELECT count(*) FROM feeds WHERE watch_id = ?1),
-			polled_at = max(polled_at, (SELECT polled_at FROM watches WHERE id = ?2))
-		WHERE id = ?1`,
+	`UPDATE watches SET polled_at = max(polled_at, (SELECT polled_at FROM watches WHERE id = ?2)) WHERE id = ?1`,
 	`UPDATE watches SET state = CASE WHEN failure IS NULL THEN 'active' ELSE 'paused' END, due_at = ?3, next_run_at = ?3, dated_at = ?3, attempts = 0
 		WHERE id = ?1 AND state = 'asleep' AND (SELECT state FROM watches WHERE id = ?2) != 'asleep'`,
 	// Nobody is told of a pause of the watch that goes.

@@ -274,7 +274,7 @@ func (db *DB) endClaim(ctx context.Context, tx *sql.Tx, s triggers.Settlement) e
 		return nil
 	}
 	var feeds int
-	statement, err := db.writer.statement(ctx, tx, "SELECT feeds FROM watches WHERE id = ?")
+	statement, err := db.writer.statement(ctx, tx, "SELECT count(*) FROM feeds WHERE watch_id = ?")
 	if err != nil {
 		return err
 	}

@@ -78,9 +78,6 @@ func (db *DB) openFeed(ctx context.Context, tx *sql.Tx, o triggers.Opening) (ope
 		opened.Feed.ID, opened.Watch.ID, o.Trigger.Key, string(o.Parameters), o.Now.UnixMilli()); err != nil {
 		return opened, err
 	}
-	if _, err := db.writer.exec(ctx, tx, "UPDATE watches SET feeds = feeds + 1 WHERE id = ?", opened.Watch.ID); err != nil {
-		return opened, err
-	}
 	return opened, db.fillFeed(ctx, tx, o, opened)
 }
 

@@ -13,7 +13,8 @@ import (
 // watchColumns are the columns that scanWatch reads, of a table called w.
 const watchColumns = `w.id, w.connection_id, w.account_id, w.research, w.schedule, w.timezone, w.state,
 	coalesce(w.failure, ''), coalesce(w.due_at, 0), coalesce(w.next_run_at, 0), coalesce(w.last_run_at, 0),
-	w.polled_at, w.created_at, w.runs, w.attempts, w.feeds`
+	w.polled_at, w.created_at, w.runs, w.attempts,
+	(SELECT count(*) FROM feeds WHERE watch_id = w.id)`
 
 // scanWatch reads a watch. A *rowError leaves it without its schedule.
 func scanWatch(scan func(...any) error, more ...any) (triggers.Watch, error) {

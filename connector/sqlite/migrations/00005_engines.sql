@@ -8,3 +8,7 @@ UPDATE subscriptions SET told = coalesce((
 
 -- A key that signs no longer is forgotten.
 CREATE INDEX connections_rotated ON connections (previous_until) WHERE previous_until IS NOT NULL;
+
+-- How many feeds there are is counted where it is asked for: a count that went wrong would let no run
+-- of its watch be kept.
+ALTER TABLE watches DROP COLUMN feeds;
