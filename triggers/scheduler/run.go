@@ -24,6 +24,9 @@ const (
 	// sleepAfter is how long nobody must have asked for a watch before it sleeps, or three of its
 	// intervals if that is longer.
 	sleepAfter = 48 * time.Hour
+	// probeFor is how long nobody must have asked for a paused watch, however long its intervals, before
+	// it is no longer probed. One that has never run need not be probed beyond sleepAfter.
+	probeFor = 90 * 24 * time.Hour
 	// reportTries is how often a run that the store refuses is compared again.
 	reportTries = 100
 )
@@ -59,7 +62,15 @@ func (s *Scheduler) forgotten(c triggers.Claim) bool {
 	}
 	first := c.Schedule.Next(c.PolledAt, c.ID)
 	interval := c.Schedule.Next(first, c.ID).Sub(first)
-	return s.Now().Sub(c.PolledAt) > max(sleepAfter, 3*interval)
+	patience := max(sleepAfter, 3*interval)
+	switch {
+	case c.State != triggers.Paused:
+	case c.Runs == 0:
+		patience = sleepAfter
+	default:
+		patience = min(patience, probeFor)
+	}
+	return s.Now().Sub(c.PolledAt) > patience
 }
 
 func (s *Scheduler) sleep(c triggers.Claim) triggers.Settlement {

@@ -244,6 +244,55 @@ func TestAWatchOfLongIntervalsSleepsAfterThreeOfThem(t *testing.T) {
 	}
 }
 
+func TestAPausedWatchThatNobodyAsksForIsNotProbedForYears(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		name, schedule  string
+		ran, subscribed bool
+		awake, asleep   time.Duration // after the latest poll; zero is never
+	}{
+		{"a key that never worked", "0 0 29 2 *", false, false, 47 * time.Hour, 49 * time.Hour},
+		{"a key that worked", "0 0 29 2 *", true, false, 89 * day, 91 * day},
+		{"shorter intervals", "@every 240h", true, false, 29 * day, 31 * day},
+		{"a subscription", "0 0 29 2 *", false, true, 1000 * day, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := build(t)
+			h.box.Set("sk_live_sandbox_dead", sandbox.Active)
+			w := h.open("dead", "new-keyword", "home espresso", c.schedule).Watch
+			polled := h.clock()
+			if c.subscribed {
+				h.subscribe("dead", "new-keyword", "home espresso", c.schedule)
+			}
+			if c.ran {
+				h.round()
+				if err := h.db.Redate(t.Context(), w.ID, h.clock(), h.clock(), h.clock()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h.box.Set("sk_live_sandbox_dead", sandbox.Revoked)
+			for _, look := range []struct {
+				after time.Duration
+				want  triggers.State
+			}{{0, triggers.Paused}, {c.awake, triggers.Paused}, {c.asleep, triggers.Asleep}} {
+				if look.after == 0 && look.want == triggers.Asleep {
+					continue
+				}
+				h.pass(polled.Add(look.after).Sub(h.clock()))
+				h.round()
+				if got := h.watch(w.ID); got.State != look.want {
+					t.Errorf("%s after the latest poll it is %s, want %s", look.after, got.State, look.want)
+				}
+			}
+			if c.asleep > 0 {
+				if o := h.open("dead", "new-keyword", "home espresso", c.schedule); o.Watch.State != triggers.Paused || !o.Due {
+					t.Errorf("the next poll finds it %s, due %v", o.Watch.State, o.Due)
+				}
+			}
+		})
+	}
+}
+
 func TestATenantWithThousandsOfWatchesDoesNotDelayAnother(t *testing.T) {
 	h := build(t)
 	for i := range 300 {
