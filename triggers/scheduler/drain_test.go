@@ -231,6 +231,31 @@ func TestThePollsOfOneKeyLeaveItsScheduledRunsAndThoseOfOthersTheirTurn(t *testi
 	}
 }
 
+func TestNoMoreRunsOfAConnectionBeginThanAreMeantThoughSomeHaveBegunBefore(t *testing.T) {
+	h := build(t)
+	open := func(n int) {
+		for i := range n {
+			h.open("active", "new-keyword", fmt.Sprint("topic ", len(h.watches()), i), "@hourly")
+		}
+	}
+	h.holdResearch()
+	for _, c := range []struct{ due, want int }{{3, 3}, {4, 4}, {1, 4}} {
+		open(c.due)
+		if _, err := h.scheduler.Round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if claimed := h.claimed(); claimed != c.want {
+			t.Errorf("%d runs of one connection at a time, want %d", claimed, c.want)
+		}
+	}
+	close(h.gate.Load().open)
+	h.settle()
+	h.round()
+	if h.calls() != 8 {
+		t.Errorf("%d calls for eight watches", h.calls())
+	}
+}
+
 func TestWhoeverFindsNoPlaceWaitsForTheTurnOfTheWatch(t *testing.T) {
 	h := build(t, func(o *scheduler.Options) { o.Workers = 1 })
 	g := h.holdResearch()

@@ -155,10 +155,13 @@ func (s *Scheduler) free(now time.Time) (free, each int, held []string) {
 	if s.jobs.Ended() {
 		return 0, 0, nil
 	}
+	// A round claims again until nothing is left, so nobody loses by a smaller number for each.
 	each = perConnection
 	for id, n := range s.busy {
 		if n >= perConnection {
 			held = append(held, id)
+		} else {
+			each = min(each, perConnection-n)
 		}
 	}
 	for id, a := range s.room {
@@ -169,7 +172,7 @@ func (s *Scheduler) free(now time.Time) (free, each int, held []string) {
 		case room <= 0:
 			held = append(held, id)
 		default:
-			each = min(each, room) // a round claims again until nothing is left, so nobody loses by it
+			each = min(each, room)
 		}
 	}
 	return s.Workers - s.claimed, each, held
