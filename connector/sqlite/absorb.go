@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"time"
 )
 
@@ -12,6 +13,9 @@ import (
 func (db *DB) absorb(ctx context.Context, tx *sql.Tx, id, other string, now time.Time) error {
 	pairs, err := twins(ctx, tx, id, other)
 	if err != nil {
+		return err
+	}
+	if _, err := db.writer.exec(ctx, tx, writeDown, id, other, jsonPairs(pairs)); err != nil {
 		return err
 	}
 	for _, p := range pairs {
@@ -29,14 +33,17 @@ func (db *DB) absorb(ctx context.Context, tx *sql.Tx, id, other string, now time
 	return nil
 }
 
+// writeDown keeps what was to be told of events that go: those of the feeds that both watches of a
+// twin have. The deliveries are found by the subscriptions of the two connections, ?1 and ?2, because
+// all others' are many; ?3 are the twins.
+const writeDown = `UPDATE deliveries SET body = (SELECT '[' || group_concat(body, ',' ORDER BY seq) || ']' FROM events
+		WHERE feed_id = deliveries.feed_id AND seq BETWEEN first_event AND last_event)
+	WHERE kind = 'events' AND body IS NULL AND subscription_id IN (SELECT id FROM subscriptions WHERE connection_id IN (?1, ?2))
+		AND feed_id IN (SELECT g.id FROM json_each(?3) p JOIN feeds g ON g.watch_id = p.value ->> 1
+			JOIN feeds k ON k.watch_id = p.value ->> 0 AND k.trigger = g.trigger AND k.parameters = g.parameters)`
+
 // mergeWatches merges the watch ?2 into ?1 at ?3.
 var mergeWatches = []string{
-	// The events of a feed that both have go with the watch, so what was to be told of them is
-	// written down first.
-	`UPDATE deliveries SET body = (SELECT '[' || group_concat(body, ',' ORDER BY seq) || ']' FROM events
-			WHERE feed_id = deliveries.feed_id AND seq BETWEEN first_event AND last_event)
-		WHERE kind = 'events' AND body IS NULL AND feed_id IN (SELECT g.id FROM feeds g
-			JOIN feeds k ON k.trigger = g.trigger AND k.parameters = g.parameters WHERE g.watch_id = ?2 AND k.watch_id = ?1)`,
 	// Subscriptions move to the feed of the watch that goes on; one that is missing moves along.
 	`UPDATE subscriptions SET feed_id = coalesce((SELECT k.id FROM feeds k JOIN feeds g ON g.trigger = k.trigger AND g.parameters = k.parameters
 		WHERE g.id = subscriptions.feed_id AND k.watch_id = ?1), feed_id), watch_id = ?1, told = '' WHERE watch_id = ?2`,
@@ -97,6 +104,16 @@ func elder(ctx context.Context, tx *sql.Tx, id, other string) (kept, gone string
 
 // twin is a watch that two connections have. The one with the longer history is kept.
 type twin struct{ kept, gone string }
+
+// jsonPairs is a list of twins for json_each, the watch that is kept first.
+func jsonPairs(pairs []twin) string {
+	all := make([][2]string, len(pairs))
+	for i, p := range pairs {
+		all[i] = [2]string{p.kept, p.gone}
+	}
+	b, _ := json.Marshal(all) // strings always encode
+	return string(b)
+}
 
 func twins(ctx context.Context, tx *sql.Tx, id, other string) ([]twin, error) {
 	rows, err := tx.QueryContext(ctx, `

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,5 +98,17 @@ func TestAKeyThatReturnsAfterARotationHasAConnectionOfItsOwn(t *testing.T) {
 	again := h.Open("a", "new-keyword", "espresso").Watch
 	if again.ID != back.ID {
 		t.Errorf("it has the watches %s and %s", back.ID, again.ID)
+	}
+}
+
+func TestARotationLooksAtNoRowOfAnybodyElse(t *testing.T) {
+	db := openNew(t)
+	for _, query := range slices.Concat([]string{writeDown}, mergeWatches, mergeConnections) {
+		plan := explain(t, db, query, "one", "other", "[]")
+		for _, line := range plan {
+			if strings.HasPrefix(line, "SCAN") && !strings.HasPrefix(line, "SCAN p VIRTUAL TABLE") {
+				t.Errorf("%s: %q", query, plan)
+			}
+		}
 	}
 }

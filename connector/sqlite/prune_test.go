@@ -14,24 +14,31 @@ func TestPruningLooksAtNoRowThatItDoesNotDelete(t *testing.T) {
 	// The oldest events are first in the table; what waits is what somebody may still deliver.
 	bounded := map[string]string{"events": "SCAN events", "late deliveries": "SCAN deliveries USING INDEX deliveries_pending"}
 	for _, p := range keep.prunings(noon, 500) {
-		must(t, db.read(t.Context(), "explain", func(ctx context.Context, tx *sql.Tx) error {
-			rows, err := tx.QueryContext(ctx, "EXPLAIN QUERY PLAN "+p.find, p.args...)
-			if err != nil {
-				return err
+		plan := explain(t, db, p.find, p.args...)
+		for _, line := range plan {
+			if strings.HasPrefix(line, "SCAN") && line != bounded[p.name] && !strings.HasPrefix(line, "SCAN (subquery") {
+				t.Errorf("%s: %q", p.name, plan)
 			}
-			plan, err := collect(rows, func(scan func(...any) error) (detail string, err error) {
-				var a, b, c int
-				err = scan(&a, &b, &c, &detail)
-				return detail, err
-			})
-			for _, line := range plan {
-				if strings.HasPrefix(line, "SCAN") && line != bounded[p.name] && !strings.HasPrefix(line, "SCAN (subquery") {
-					t.Errorf("%s: %q", p.name, plan)
-				}
-			}
-			return err
-		}))
+		}
 	}
+}
+
+// explain returns the lines of SQLite's plan of a query.
+func explain(t *testing.T, db *DB, query string, args ...any) (plan []string) {
+	t.Helper()
+	must(t, db.read(t.Context(), "explain", func(ctx context.Context, tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, "EXPLAIN QUERY PLAN "+query, args...)
+		if err != nil {
+			return err
+		}
+		plan, err = collect(rows, func(scan func(...any) error) (detail string, err error) {
+			var a, b, c int
+			err = scan(&a, &b, &c, &detail)
+			return detail, err
+		})
+		return err
+	}))
+	return plan
 }
 
 func TestAKeyThatWasRotatedAwayIsForgottenOnceItSignsNoMore(t *testing.T) {

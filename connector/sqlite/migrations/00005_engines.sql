@@ -12,3 +12,7 @@ CREATE INDEX connections_rotated ON connections (previous_until) WHERE previous_
 -- How many feeds there are is counted where it is asked for: a count that went wrong would let no run
 -- of its watch be kept.
 ALTER TABLE watches DROP COLUMN feeds;
+
+-- A rotation moves subscriptions that have ended, too.
+DROP INDEX subscriptions_by_watch;
+CREATE INDEX subscriptions_by_watch ON subscriptions (watch_id);
