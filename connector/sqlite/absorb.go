@@ -57,9 +57,6 @@ var mergeWatches = []string{
 	`UPDATE watches SET polled_at = max(polled_at, (SELECT polled_at FROM watches WHERE id = ?2)) WHERE id = ?1`,
 	`UPDATE watches SET state = CASE WHEN failure IS NULL THEN 'active' ELSE 'paused' END, due_at = ?3, next_run_at = ?3, dated_at = ?3, attempts = 0
 		WHERE id = ?1 AND state = 'asleep' AND (SELECT state FROM watches WHERE id = ?2) != 'asleep'`,
-	// Nobody is told of a pause of the watch that goes.
-	`UPDATE deliveries SET state = 'dropped' WHERE state = 'pending' AND kind = 'paused' AND watch_id = ?2
-		AND subscription_id IN (SELECT id FROM subscriptions WHERE watch_id = ?1 AND state != 'ended')`,
 	`DELETE FROM watches WHERE id = ?2`,
 }
 

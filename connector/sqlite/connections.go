@@ -143,7 +143,21 @@ func (db *DB) setKey(ctx context.Context, tx *sql.Tx, id string, from, to soke.K
 		db.keyHash(to), sealed, previous, now.Add(overlap).UnixMilli(), id); err != nil {
 		return err
 	}
+	for _, query := range forgetPauses {
+		if _, err := db.writer.exec(ctx, tx, query, id); err != nil {
+			return err
+		}
+	}
 	return db.recheck(ctx, tx, id, now)
+}
+
+// forgetPauses takes back what has not been told yet of the pauses of the connection ?1: their reasons
+// are the old key's. What the new key is refused for is told.
+var forgetPauses = []string{
+	`UPDATE subscriptions SET told = '' WHERE connection_id = ?1
+		AND EXISTS (SELECT 1 FROM deliveries WHERE subscription_id = subscriptions.id AND state = 'pending' AND kind = 'paused')`,
+	`UPDATE deliveries SET state = 'dropped' WHERE state = 'pending' AND kind = 'paused'
+		AND subscription_id IN (SELECT id FROM subscriptions WHERE connection_id = ?1)`,
 }
 
 // Recheck makes the key's paused watches due now: Soke has just accepted the key.

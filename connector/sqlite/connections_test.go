@@ -103,7 +103,7 @@ func TestAKeyThatReturnsAfterARotationHasAConnectionOfItsOwn(t *testing.T) {
 
 func TestARotationLooksAtNoRowOfAnybodyElse(t *testing.T) {
 	db := openNew(t)
-	for _, query := range slices.Concat([]string{writeDown}, mergeWatches, mergeConnections) {
+	for _, query := range slices.Concat([]string{writeDown}, mergeWatches, mergeConnections, forgetPauses) {
 		plan := explain(t, db, query, "one", "other", "[]")
 		for _, line := range plan {
 			if strings.HasPrefix(line, "SCAN") && !strings.HasPrefix(line, "SCAN p VIRTUAL TABLE") {

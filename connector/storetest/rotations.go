@@ -158,6 +158,17 @@ var rotations = []promise{
 		h.Research(kept.Watch.ID, word("kettle", 0.45, "stable"), word("grinder", 0.39, "stable"))
 		h.expect("events", h.newest(kept.Feed.ID), "[grinder]")
 	}},
+	{"a pause of the old key that has not been told is not told after its rotation, and one of the new key is", func(h *Harness) {
+		s := h.Queue("a", "https://example.com/1", 1)
+		h.pause(s.WatchID, "UNAUTHORIZED")
+		h.rotate("a", "b", 1)
+		h.expect("what waits", h.told(h.one().Delivery.Events), "[1]")
+		h.delivered(h.one())
+		h.expect("told", len(h.due()), 0)
+		h.pause(s.WatchID, "UNAUTHORIZED")
+		d := h.one()
+		h.expect("told of the new key", d.Delivery.Failure.Code, "UNAUTHORIZED")
+	}},
 	{"who comes from a watch that was paused hears nothing of it at one that is not", func(h *Harness) {
 		kept := h.Queue("a", "https://example.com/1", 0)
 		s := h.Queue("b", "https://example.com/2", 0)
