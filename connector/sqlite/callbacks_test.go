@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,7 +69,7 @@ func TestTheCallbacksOfOneKeyLeaveRoomForOthers(t *testing.T) {
 			busy = append(busy, c.ID)
 		}
 	}
-	if len(busy) != 21 || busy[20] != "cbk_other" {
+	if len(busy) != 21 || !slices.Contains(busy, "cbk_other") {
 		t.Errorf("%d are at work, want 20 of the one key and that of the other: %v", len(busy), busy)
 	}
 }
