@@ -113,7 +113,7 @@ func (db *DB) Rotate(ctx context.Context, from, to soke.Key, now time.Time) (wat
 		case other == id:
 			return nil
 		default:
-			gone := ""
+			var gone string
 			if id, gone, err = elder(ctx, tx, id, other); err != nil {
 				return err
 			}
