@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -134,18 +135,29 @@ func TestABodyMadeToCostMuchIsRefusedBeforeSokeIsAsked(t *testing.T) {
 		"a topic of a megabyte":  `{"topic":"` + strings.Repeat("x", 1<<20-100) + `"}`,
 		"escapes of a megabyte":  `{"topic":"` + strings.Repeat(`\u0041`, 170_000) + `"}`,
 		"a megabyte of digits":   `{"maxResults":` + strings.Repeat("9", 1<<20-100) + `}`,
+		"many items":             `{"topic":` + list("1", 500_000) + `}`,
+		"many lists":             `{"topic":` + list("[]", 340_000) + `}`,
+		"many objects":           `{"messages":` + list("{}", 340_000) + `}`,
+		"many small fields":      `{"topic":{` + many(90_000) + `"x":1}}`,
+		"many items in a text":   `{"messages":"` + list("1", 500_000) + `"}`,
+		"10,001 values":          `{"topic":` + list("1", 9_999) + `}`,
+		"10,000 values":          `{"topic":` + list("1", 9_998) + `}`,
 	}
 	for _, number := range []string{"1e400", "-1e400", "1e308", "9223372036854775808", "18446744073709551617", "20.5", "-1", "1e-400", "0x14", "NaN", "Infinity", `"１２"`, "1e1000000000"} {
 		bodies["maxResults "+number] = `{"maxResults":` + number + `}`
 	}
+	w.post("/v1/make/estimate", "{}") // connects
 	for _, path := range []string{"/v1/zapier/actions/research-keywords", "/v1/n8n/actions/chat-completion", "/v1/make/triggers/new-keyword/poll", "/v1/make/estimate"} {
 		for name, body := range bodies {
 			if strings.HasSuffix(path, "estimate") {
 				body = `{"action":"research-keywords",` + strings.TrimPrefix(body, "{")
 			}
-			a := w.post(path, body)
-			if e := a.failure(t); a.status != http.StatusBadRequest || e["code"] != "INVALID_INPUT" || len(a.body) > 4096 {
-				t.Errorf("%s with %s: %d %.500s", path, name, a.status, a.body)
+			a, cost := w.cost(path, body)
+			if e := a.failure(t); a.status != http.StatusBadRequest || e["code"] != "INVALID_INPUT" || len(a.body) > 4096 || cost > dear {
+				t.Errorf("%s with %s: %d %.500s, for %d bytes", path, name, a.status, a.body, cost)
+			}
+			if values := strings.HasSuffix(name, ",000 values") || strings.HasSuffix(name, ",001 values"); values && !strings.HasSuffix(path, "estimate") && strings.Contains(string(a.body), "at most 10000 fields and items") != (name == "10,001 values") {
+				t.Errorf("%s with %s: %s", path, name, a.body)
 			}
 			if strings.HasSuffix(name, " levels") && strings.Contains(string(a.body), "nested too deeply") != (name == "33 levels") {
 				t.Errorf("%s with %s: %s", path, name, a.body)
@@ -159,9 +171,60 @@ func TestABodyMadeToCostMuchIsRefusedBeforeSokeIsAsked(t *testing.T) {
 			}
 		}
 	}
+	parts := list(`{"type":"text"}`, 40)
+	if a, cost := w.cost("/openai/v1/chat/completions", `{`+strings.Repeat(`"messages":`+list("{}", 9_000)+`,`, 30)+`"x":1}`); a.status != http.StatusBadRequest || a.failure(t)["param"] != "messages" || cost > dear {
+		t.Errorf("OpenAI's chat with many lists of messages: %d %s, for %d bytes", a.status, a.body, cost)
+	}
+	for name, body := range map[string]string{
+		"many messages":               bodies["many objects"],
+		"many messages of a sort":     messages(30_000),
+		"many parts":                  `{"messages":[{"role":"user","content":` + list("{}", 340_000) + `}]}`,
+		"many parts of many messages": `{"messages":` + list(`{"role":"user","content":`+parts+`}`, 1_000) + `}`,
+	} {
+		a, cost := w.cost("/openai/v1/chat/completions", body)
+		if e := a.failure(t); a.status != http.StatusBadRequest || e["type"] != "invalid_request_error" || !strings.Contains(string(a.body), "at most 10000 messages and parts") || cost > dear {
+			t.Errorf("OpenAI's chat with %s: %d %.500s, for %d bytes", name, a.status, a.body, cost)
+		}
+	}
 	if n := u.arrived.Load(); n != 0 {
 		t.Errorf("%d calls reached Soke", n)
 	}
+}
+
+// dear is more than a request of 1 MiB needs, in bytes allocated on both of its sides.
+const dear = 16 << 20
+
+// cost posts a body and returns what that allocated.
+func (s *service) cost(path, body string) (answer, uint64) {
+	s.t.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	a := s.post(path, body)
+	runtime.ReadMemStats(&after)
+	return a, after.TotalAlloc - before.TotalAlloc
+}
+
+func TestALargeBodyThatIsMeantPasses(t *testing.T) {
+	w := startWatching(t, withUpstream(&anySoke{}))
+	const chat, openAI = "/v1/n8n/actions/chat-completion", "/openai/v1/chat/completions"
+	said := strings.Repeat("é", 5_000)
+	tools := list(`{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"a":{"enum":`+list("1", 200)+`}}}}}`, 1_000)
+	for name, c := range map[string]struct{ path, body string }{
+		"a long prompt":           {chat, `{"prompt":"` + strings.Repeat("é", 32_000) + `"}`},
+		"100 long messages":       {chat, `{"messages":` + list(`{"role":"user","content":"`+said+`"}`, 100) + `}`},
+		"100 messages in a text":  {chat, fmt.Sprintf(`{"messages":%q}`, list(`{"role":"user","content":"x"}`, 100))},
+		"a raw call of many":      {"/v1/make/soke/content/score", `{"a":` + list("1", 520_000) + `}`},
+		"OpenAI's with its tools": {openAI, `{"messages":` + list(`{"role":"user","content":[{"type":"text","text":"x"},{"type":"text","text":"y"}]}`, 2_000) + `,"tools":` + tools + `}`},
+	} {
+		if a := w.post(c.path, c.body); a.status != http.StatusOK {
+			t.Errorf("%s: %d %.500s", name, a.status, a.body)
+		}
+	}
+}
+
+// list is a list of n times the same.
+func list(item string, n int) string {
+	return "[" + strings.TrimSuffix(strings.Repeat(item+",", n), ",") + "]"
 }
 
 // many is that many fields of an object.

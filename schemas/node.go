@@ -11,8 +11,13 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is how many objects and lists may lie within one another.
-const maxDepth = 32
+// Bounds of a body: how many objects and lists may lie within one another, and how many values it
+// may hold. A value of two bytes becomes a node of a hundred, so a body is bounded while it is cut.
+// The largest form, a hundred messages, has some three hundred values.
+const (
+	maxDepth  = 32
+	maxValues = 10_000
+)
 
 type nodeKind uint8
 
@@ -54,7 +59,11 @@ func parseNode(body []byte) (node, *FieldError) {
 		return node{}, syntaxFault(body)
 	}
 	c := cutter{body: body}
-	return c.value(1)
+	n, fault := c.value(1)
+	if c.values > maxValues { // all of them are at fault, and not the one that was too many
+		return node{}, &FieldError{Problem: "it holds too many values", Accepted: fmt.Sprintf("at most %d fields and items in all", maxValues)}
+	}
+	return n, fault
 }
 
 // syntaxFault says where body stops being one JSON value.
@@ -77,8 +86,9 @@ func syntaxFault(body []byte) *FieldError {
 
 // cutter cuts JSON that json.Valid has accepted, so that it need not doubt the grammar.
 type cutter struct {
-	body []byte
-	at   int
+	body   []byte
+	at     int
+	values int // cut so far
 }
 
 // next skips blanks, commas and colons, and returns the byte after them.
@@ -91,6 +101,9 @@ func (c *cutter) next() byte {
 
 func (c *cutter) value(depth int) (node, *FieldError) {
 	opens := c.next()
+	if c.values++; c.values > maxValues {
+		return node{}, &FieldError{}
+	}
 	if depth > maxDepth && (opens == '{' || opens == '[') {
 		return node{}, &FieldError{Problem: "it is nested too deeply", Accepted: fmt.Sprintf("at most %d levels", maxDepth)}
 	}

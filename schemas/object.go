@@ -8,8 +8,8 @@ type Object struct {
 }
 
 // ParseObject reads body as one JSON object. An empty body, text behind the object, a name that is
-// there twice, invalid UTF-8, a lone surrogate, more than 32 levels and anything but an object are
-// refused with a *FieldError. A byte order mark is tolerated.
+// there twice, invalid UTF-8, a lone surrogate, more than 32 levels or 10,000 values and anything but an
+// object are refused with a *FieldError. A byte order mark is tolerated.
 func ParseObject(body []byte) (*Object, error) {
 	n, err := parseNode(body)
 	switch {
