@@ -11,9 +11,9 @@ import (
 
 // ResearchInput is what a keyword research is asked for. Triggers watch the same input.
 type ResearchInput struct {
-	Topic       string `json:"topic,omitempty" title:"Topic" help:"What your video is about. Leave it empty to research the keywords of the connected channel." example:"home espresso" validate:"omitempty,max=200"`
-	Platform    string `json:"platform,omitempty" title:"Platform" help:"Where the videos are published. Soke researches YouTube today." default:"youtube" example:"youtube" validate:"omitempty,max=50" form:"lower,advanced"`
-	Niche       string `json:"niche,omitempty" title:"Niche" help:"Narrows the topic to an audience or a style." example:"coffee gear reviews" validate:"omitempty,max=100"`
+	Topic       string `json:"topic,omitempty" title:"Topic" help:"What your video is about. Leave it empty to research the keywords of the connected channel." example:"home espresso" validate:"omitempty,max=200" form:"clear"`
+	Platform    string `json:"platform,omitempty" title:"Platform" help:"Where the videos are published. Soke researches YouTube today." default:"youtube" example:"youtube" validate:"omitempty,max=50" form:"lower,advanced,clear"`
+	Niche       string `json:"niche,omitempty" title:"Niche" help:"Narrows the topic to an audience or a style." example:"coffee gear reviews" validate:"omitempty,max=100" form:"clear"`
 	Region      string `json:"region,omitempty" title:"Region" help:"Two-letter country code of the audience, for example US or DE." default:"US" example:"US" validate:"omitempty,iso3166_1_alpha2" form:"upper"`
 	MaxResults  int    `json:"maxResults,omitempty" title:"Maximum results" help:"How many keywords to return, from 1 to 50." default:"20" example:"20" validate:"min=1,max=50"`
 	RecencyDays int    `json:"recencyDays,omitempty" title:"Recency in days" help:"Only looks at videos published in this many days, from 1 to 3650." default:"365" example:"365" validate:"min=1,max=3650" form:"advanced"`

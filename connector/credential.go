@@ -17,7 +17,7 @@ func credentialOf(h http.Header) (soke.Credential, error) {
 	if cred.AccountID, err = soke.ParseAccountID(strings.TrimSpace(h.Get(headerAccountID))); err != nil {
 		return soke.Credential{}, &schemas.FieldError{
 			Field: headerAccountID, Label: "Account ID", Problem: "it is not an account ID",
-			Accepted: "1 to 128 letters, digits, _ . : or -, or nothing for the default account",
+			Accepted: "1 to 128 letters, digits, _ . : or - and no API key, or nothing for the default account",
 		}
 	}
 	if key := strings.TrimSpace(h.Get(headerKey)); key != "" {

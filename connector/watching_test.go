@@ -790,3 +790,44 @@ func TestNoSecretOfATriggerIsInLogsMetricsOrTheDatabase(t *testing.T) {
 		}
 	}
 }
+
+func TestASecretInAFieldThatIsKeptInClearIsRefusedAndNotShown(t *testing.T) {
+	u := &anySoke{}
+	w := startWatching(t, withUpstream(u))
+	const path = "/v1/n8n/triggers/new-keyword/"
+	for _, secret := range []string{
+		"sk_live_canary_0123456789", "SK_LIVE_CANARY_0123456789", "Sk_Live_canary_01", "my key: sk_live_canary_0123456789", "sk_live_canary",
+		"eyJhbGciOiJIUzI1NiJ9.eyJjYW5hcnkiOjF9.canary", "Bearer eyJhbGciOiJIUzI1NiJ9.canary",
+	} {
+		refused := map[string]answer{}
+		for _, field := range []string{"topic", "niche", "platform"} {
+			body := fmt.Sprintf(`{%q:%q`, field, secret)
+			refused[field] = w.post(path+"poll", body+"}")
+			refused[field+" "] = w.post(path+"subscriptions", body+`,"targetUrl":"http://127.0.0.1:1/"}`)
+			refused[field+"  "] = w.post("/v1/zapier/actions/research-keywords", body+"}")
+		}
+		if !strings.Contains(secret, " ") {
+			refused["X-Soke-Account-Id"] = w.post(path+"poll", "{"+espresso+"}", "X-Soke-Account-Id", secret)
+			refused["targetUrl"] = w.post(path+"subscriptions", "{"+espresso+`,"targetUrl":"https://`+secret+`.example/"}`)
+		}
+		for field, a := range refused {
+			e := a.failure(t)
+			if a.status != http.StatusBadRequest || e["code"] != "INVALID_INPUT" || e["field"] != strings.TrimSpace(field) || strings.Contains(strings.ToLower(string(a.body)), "canary") {
+				t.Errorf("%q as %s: %d %s", secret, field, a.status, a.body)
+			}
+		}
+	}
+	for what, text := range map[string]string{"logs": w.logs.String(), "metrics": w.metrics(), "database": files(t, w.database)} {
+		if strings.Contains(strings.ToLower(text), "canary") {
+			t.Errorf("a secret is in the %s", what)
+		}
+	}
+	if n := u.arrived.Load(); n != 0 {
+		t.Errorf("%d calls reached Soke", n)
+	}
+	for _, topic := range []string{"what is sk_live_ for", "Eyjafjallajökull eruption", "HoneyJourney.com", "eyJewellery 101", "keyjoints.app"} {
+		if a := w.post(path+"poll", fmt.Sprintf(`{"topic":%q}`, topic)); a.status != http.StatusOK {
+			t.Errorf("the topic %q holds no secret: %d %s", topic, a.status, a.body)
+		}
+	}
+}

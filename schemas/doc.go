@@ -9,7 +9,7 @@
 //	default   what an absent value means, written as a form would send it
 //	example   a realistic value, written the same way
 //	validate  the rules of go-playground/validator, which is the judge of values
-//	form      a comma list of multiline, upper, lower, advanced, hidden, secret and nullable
+//	form      a comma list of multiline, upper, lower, advanced, hidden, secret, clear and nullable
 //
 // Embedded structs are flattened. Forms are lenient in spelling (Decode says how) and strict in
 // everything else; the schema describes the strict spelling.

@@ -68,6 +68,11 @@ func (e *FieldError) underItem(i int) *FieldError {
 // that was pasted with a line break in it is still a key.
 var secretStart = regexp.MustCompile(`(?i)sk_live_|eyJ[A-Za-z0-9_-]{5}`)
 
+// bareSecret is a Soke key in letters of either case, or a token as it is issued: at the beginning of
+// a word and with a dot in it, for Eyjafjallajökull and a HoneyJourney are none. Package soke, which
+// knows no forms, has the same.
+var bareSecret = regexp.MustCompile(`(?i:sk_live_[a-z0-9_-])|(?:^|[^A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]`)
+
 // Quote returns s in quotes for a message: at most 40 characters of it, control and invisible
 // characters escaped, and nothing of a Soke key or token.
 func Quote(s string) string { return `"` + plain(s) + `"` }

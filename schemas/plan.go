@@ -41,6 +41,7 @@ type field struct {
 
 	pointer, nullable, optional bool // optional: the JSON may lack it
 	advanced, hidden, secret    bool
+	clear                       bool // kept in clear, so that it must not hold a secret
 	required                    bool
 	letters                     func(string) string // upper or lower case; nil leaves them
 	rules                       []rule

@@ -32,6 +32,9 @@ func (f *field) text(n node) (s, problem string) {
 	if r, found := refusedRune(s, f.kind == Text); found {
 		return "", "it holds the control character " + code(r)
 	}
+	if f.clear && bareSecret.MatchString(s) {
+		return "", "it holds an API key or a token, which belongs into the connection alone"
+	}
 	if f.letters != nil {
 		s = f.letters(s)
 	}

@@ -59,12 +59,17 @@ func (f *field) readForm(tag string) error {
 			f.hidden = true
 		case "secret":
 			f.secret = true
+		case "clear":
+			f.clear = true
 		case "nullable":
 			f.nullable = true
 		case "":
 		default:
 			return fmt.Errorf("the form option %q is not known", option)
 		}
+	}
+	if f.clear && (f.kind != String || f.secret) {
+		return fmt.Errorf("only a string of one line that is no secret can be clear")
 	}
 	if f.letters != nil && f.kind != String && f.kind != Text {
 		return fmt.Errorf("only a string can be upper or lower")

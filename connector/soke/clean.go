@@ -24,6 +24,15 @@ var secretForms = regexp.MustCompile(`sk_live_[A-Za-z0-9_-]+|eyJ[A-Za-z0-9_-]{5,
 // Mask hides whatever in a text looks like a key or a token of Soke's.
 func Mask(s string) string { return secretForms.ReplaceAllString(s, hidden) }
 
+// bareSecrets are an API key, or what is left of one, in letters of either case, because host names and
+// platforms are lowered; and a token as it is issued, at the beginning of a word and with a dot in
+// it: neither Eyjafjallajökull nor a HoneyJourney is one.
+var bareSecrets = regexp.MustCompile(`(?i:sk_live_[a-z0-9_-])|(?:^|[^A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]`)
+
+// HoldsSecret reports whether a text holds a key or a token, and may not be kept in clear. People
+// swap the fields of a form.
+func HoldsSecret(s string) bool { return bareSecrets.MatchString(s) }
+
 // cleanText takes secrets and control characters out of a text of Soke's, and bounds it in runes.
 func cleanText(s string, bound int) string {
 	s = strings.Map(func(r rune) rune {

@@ -8,15 +8,15 @@ import (
 	"unique"
 )
 
-// ErrAccountForm says that a text cannot be an account ID.
-var ErrAccountForm = errors.New("an account ID is 1 to 128 letters, digits, _ . : or -")
+// ErrAccountForm says that a text cannot be an account ID. It never quotes the text.
+var ErrAccountForm = errors.New("an account ID is 1 to 128 letters, digits, _ . : or -, and no key")
 
 var accountForm = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,128}$`)
 
 // ParseAccountID returns s if it can be the ID of a connected account. An empty s is
-// the user's default account.
+// the user's default account. Account IDs are kept and shown in clear, so a key is none.
 func ParseAccountID(s string) (string, error) {
-	if s != "" && !accountForm.MatchString(s) {
+	if s != "" && (!accountForm.MatchString(s) || HoldsSecret(s)) {
 		return "", ErrAccountForm
 	}
 	return s, nil

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"code.dny.dev/ssrf"
+
+	"github.com/usesoke/soke-connector/connector/soke"
 )
 
 // MaxURL is the longest target URL accepted, in bytes.
@@ -83,6 +85,8 @@ func (g *Guard) CheckURL(raw string) (*url.URL, error) {
 		return nil, refuseForm("carries a user name")
 	case strings.Contains(raw, "#"):
 		return nil, refuseForm("carries a fragment")
+	case soke.HoldsSecret(u.Host):
+		return nil, refuseForm("has an API key or a token in its host name, which is kept in clear")
 	}
 	u.Host = strings.ToLower(u.Host)
 	port, ok := portOf(u)
