@@ -216,6 +216,34 @@ func TestAnAnswerOfSokesThatIsNoTextIsRefusedWhole(t *testing.T) {
 	}
 }
 
+func TestAnEventOfSokesThatIsNoTextEndsItsStreamWithAFailure(t *testing.T) {
+	for name, event := range map[string]string{
+		"not UTF-8":               "\xff\xfe",
+		"a text that is not":      "{\"a\":\"\xed\xa0\x80\"}",
+		"no JSON":                 "not json",
+		"a NUL":                   "{\"a\":\"\x00\"}",
+		"a bare escape":           `\ud800`,
+		"deep":                    strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000),
+		"more than 1 MiB":         `"` + strings.Repeat("x", 1<<20) + `"`,
+		"a page, and then an end": "<html>",
+	} {
+		s := start(t, withUpstream(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = io.WriteString(w, "data: {\"a\":1}\n\ndata: "+event+"\n\ndata: [DONE]\n\n")
+		})))
+		for _, path := range streamPaths {
+			a := s.post(path, streamBody)
+			events, err := eventsIn(string(a.body))
+			if err != nil || len(events) != 2 || events[0] != `{"a":1}` || !strings.Contains(events[1], `"code":"UPSTREAM_UNAVAILABLE"`) {
+				t.Errorf("%s, %s: %.300s", name, path, a.body)
+				continue
+			}
+			clean(t, "the failure", []byte(events[1]))
+		}
+		records(t, s.logs.String())
+	}
+}
+
 func TestAHostileRequestLeavesOneRecordAndNoKeyInIt(t *testing.T) {
 	s := start(t)
 	documentOf(t, s) // its request is on the record, too

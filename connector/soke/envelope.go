@@ -68,19 +68,28 @@ func parse(raw []byte) (envelope, error) {
 		return e, errors.New("the answer is empty")
 	case trimmed[0] != '{':
 		return e, errors.New("the answer is no JSON object")
-	case !utf8.Valid(raw):
-		return e, errors.New("the answer is not UTF-8")
-	case bytes.Count(raw, []byte("{"))+bytes.Count(raw, []byte("[")) > maxDepth && depth(raw) > maxDepth: // most have too few to be nested
-		return e, errors.New("the answer is nested too deep")
 	}
-	if !gjson.ValidBytes(raw) {
-		return e, errors.New("the answer is cut off or no JSON")
+	if err := proven(raw); err != nil {
+		return e, err
 	}
 	gjson.ParseBytes(raw).ForEach(func(name, value gjson.Result) bool {
 		e.read(name.Str, value)
 		return true
 	})
 	return e, nil
+}
+
+// proven says why raw is not one JSON value that may be passed on.
+func proven(raw []byte) error {
+	switch {
+	case !utf8.Valid(raw):
+		return errors.New("it is not UTF-8")
+	case bytes.Count(raw, []byte("{"))+bytes.Count(raw, []byte("[")) > maxDepth && depth(raw) > maxDepth: // most have too few to be nested
+		return errors.New("it is nested too deep")
+	case !gjson.ValidBytes(raw):
+		return errors.New("it is cut off or no JSON")
+	}
+	return nil
 }
 
 // read takes what it knows of a field. One of another type than expected is as good as not sent.

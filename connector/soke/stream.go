@@ -3,6 +3,7 @@ package soke
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"mime"
@@ -71,8 +72,9 @@ func (st *Stream) open(token Token, call Call, o *Observation) error {
 // stream.
 func (st *Stream) Whole() *Answer { return st.whole }
 
-// Events yields the data of each complete event up to [DONE], which is not yielded. A stream that
-// breaks off before it, stalls, or reports a failure ends with an *Error. An answer that is no
+// Events yields the data of each complete event up to [DONE], which is not yielded. It goes out
+// unchanged, as JSON in UTF-8, or not at all: a stream that holds anything else, breaks off before
+// its end, stalls, or reports a failure ends with an *Error. An answer that is no
 // stream is yielded as one event. Events is to be ranged over once.
 func (st *Stream) Events() iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
@@ -85,12 +87,16 @@ func (st *Stream) Events() iter.Seq2[string, error] {
 				yield("", st.fail(lost(st.ctx, err, false)))
 				return
 			}
-			data := strings.ToValidUTF8(event.Data, "\uFFFD")
+			data := event.Data
 			switch strings.TrimSpace(data) {
 			case StreamEnd:
 				return
 			case "":
 				continue
+			}
+			if err := proven([]byte(data)); err != nil {
+				yield("", st.fail(lost(st.ctx, fmt.Errorf("an event of the stream: %w", err), false)))
+				return
 			}
 			if failure := st.refusalIn(data); failure != nil {
 				yield("", st.fail(failure))

@@ -45,7 +45,11 @@ func open(t testing.TB, url string, o soke.Options) (*soke.Stream, *soke.Session
 	return st, session, err
 }
 
+// nested is a list in lists, n deep.
+func nested(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+
 func TestAStreamYieldsItsEventsUpToItsEnd(t *testing.T) {
+	large := `"` + strings.Repeat("x", 1<<20-20) + `"`
 	for name, c := range map[string]struct {
 		body string
 		want []string
@@ -56,8 +60,10 @@ func TestAStreamYieldsItsEventsUpToItsEnd(t *testing.T) {
 		"names and comments": {": hello\n\nevent: chunk\nid: 7\nretry: 5\ndata: 1\n\nevent: ping\n\ndata:\n\ndata: [DONE]\n\n", []string{"1"}},
 		"several lines":      {"data: {\ndata: }\n\ndata: [DONE]\n\n", []string{"{\n}"}},
 		"after the end":      {"data: 1\n\ndata: [DONE]\n\ndata: 2\n\n", []string{"1"}},
-		"invalid UTF-8":      {"data: a\xffb\n\ndata: [DONE]\n\n", []string{"a\uFFFDb"}},
-		"success in a text":  {"data: {\"x\":\"\\\"success\\\":false\"}\n\ndata: {\"success\":true}\n\ndata: [DONE]\n\n", []string{`{"x":"\"success\":false"}`, `{"success":true}`}},
+		"half of a character, which is JSON as it is written": {`data: {"a":"\ud800"}` + "\n\ndata: [DONE]\n\n", []string{`{"a":"\ud800"}`}},
+		"64 levels":         {"data: " + nested(64) + "\n\ndata: [DONE]\n\n", []string{nested(64)}},
+		"a large event":     {"data: " + large + "\n\ndata: [DONE]\n\n", []string{large}},
+		"success in a text": {"data: {\"x\":\"\\\"success\\\":false\"}\n\ndata: {\"success\":true}\n\ndata: [DONE]\n\n", []string{`{"x":"\"success\":false"}`, `{"success":true}`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url, arrived := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -91,8 +97,14 @@ func TestAStreamThatDoesNotReachItsEndFails(t *testing.T) {
 		"between events":      {"data: 1\n\ndata: 2\n\n", 2, soke.UpstreamUnavailable},
 		"within an event":     {"data: 1\n\ndata: {\"a\":", 1, soke.UpstreamUnavailable},
 		"within the end":      {"data: 1\n\ndata: [DON", 1, soke.UpstreamUnavailable},
-		"an event too large":  {"data: 1\n\ndata: " + strings.Repeat("x", 1<<20+1) + "\n\ndata: [DONE]\n\n", 1, soke.UpstreamUnavailable},
-		"an event of lines":   {"data: 1\n\n" + strings.Repeat("data: "+strings.Repeat("x", 1000)+"\n", 1100) + "\ndata: [DONE]\n\n", 1, soke.UpstreamUnavailable},
+		"an event too large":  {"data: 1\n\ndata: \"" + strings.Repeat("x", 1<<20+1) + "\"\n\ndata: [DONE]\n\n", 1, soke.UpstreamUnavailable},
+		"an event of lines":   {"data: 1\n\ndata: [\n" + strings.Repeat("data: \""+strings.Repeat("x", 1000)+"\",\n", 1100) + "data: 1]\n\ndata: [DONE]\n\n", 1, soke.UpstreamUnavailable},
+		"invalid UTF-8":       {"data: 1\n\ndata: \"\xff\xfe\"\n\ndata: [DONE]\n\n", 1, soke.UpstreamUnavailable},
+		"no JSON":             {"data: 1\n\ndata: not json\n\ndata: [DONE]\n\n", 1, soke.UpstreamUnavailable},
+		"NULs":                {"data: 1\n\ndata: {\"a\":\"\x00\"}\n\ndata: [DONE]\n\n", 1, soke.UpstreamUnavailable},
+		"bare escapes":        {"data: 1\n\ndata: \\ud800\n\ndata: [DONE]\n\n", 1, soke.UpstreamUnavailable},
+		"two values":          {"data: 1\n\ndata: {}{}\n\ndata: [DONE]\n\n", 1, soke.UpstreamUnavailable},
+		"65 levels":           {"data: 1\n\ndata: " + nested(65) + "\n\ndata: [DONE]\n\n", 1, soke.UpstreamUnavailable},
 		"a failure within":    {"data: 1\n\ndata: {\"success\":false,\"error\":{\"code\":\"INTERNAL_ERROR\",\"message\":\"m\"}}\n\ndata: [DONE]\n\n", 1, soke.InternalError},
 		"a page of a gateway": {"<html>\n\n</html>\n\n", 0, soke.UpstreamUnavailable},
 	} {
