@@ -36,7 +36,7 @@ var hostile = []string{
 	"{{ $json.x }}", "{{1.keyword}}", "%s%n%x%d", "$(reboot)", "`reboot`", "; rm -rf /", "../../../etc/passwd", `C:\con`, "' OR '1'='1", `"; DROP TABLE watches; --`, `\`, `"`, `\"`, `\u0000`, "%00", "&amp;&#0;",
 	// Names and values that languages take for something else.
 	"__proto__", "constructor", "toString", "null", "undefined", "NaN", "true", "0", "-0", "1e999", "9007199254740993", "[object Object]", "nil", "None", "sk_live_…tive",
-	strings.Repeat("long ", 1<<20/5),
+	strings.Repeat("long ", 1<<10/5),
 }
 
 // raw is JSON of keywords that no text of Go's can hold.

@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
+
+	"github.com/tidwall/gjson"
 )
 
 // Message is one turn of a conversation; Role is user or assistant.
@@ -87,31 +90,58 @@ func (s *Session) ChatCompletion(ctx context.Context, r ChatRequest) (*ChatCompl
 	return out, nil
 }
 
+// servicesUsed reads names for a form; data holds them as they came. Of another type is as good as
+// missing, and so are more than there can be.
 func servicesUsed(data json.RawMessage) []string {
 	var said struct {
-		Snake []string `json:"services_used"`
-		Camel []string `json:"servicesUsed"`
+		Snake services `json:"services_used"`
+		Camel services `json:"servicesUsed"`
 	}
-	_ = json.Unmarshal(data, &said) // of another type is as good as missing
+	_ = json.Unmarshal(data, &said)
 	if said.Snake != nil {
 		return said.Snake
 	}
 	return said.Camel
 }
 
+type services []string
+
+// UnmarshalJSON decodes a list of a bounded length.
+func (s *services) UnmarshalJSON(raw []byte) error {
+	n := 0
+	for range elements(gjson.ParseBytes(raw)) {
+		n++
+	}
+	if n > maxItems {
+		return nil
+	}
+	return json.Unmarshal(raw, (*[]string)(s))
+}
+
 // Completion returns the chat completion that an answer holds, in the envelope, into which a gateway
 // may wrap it, or without. An answer without a choice is none, and would break the client that gets
-// it: UPSTREAM_UNAVAILABLE.
+// it: UPSTREAM_UNAVAILABLE. Neither is one that was made to cost much.
 func (a *Answer) Completion() (json.RawMessage, error) {
 	completion := json.RawMessage(a.Body)
 	if a.enveloped {
 		completion = a.Data()
 	}
-	var held struct {
-		Choices []json.RawMessage `json:"choices"`
-	}
-	if err := json.Unmarshal(completion, &held); err != nil || len(held.Choices) == 0 {
+	// Each field and each choice costs many times its size when it is decoded, so they are counted first.
+	fields, choices := 0, 0
+	gjson.ParseBytes(completion).ForEach(func(name, value gjson.Result) bool {
+		fields++
+		if strings.EqualFold(name.Str, "choices") {
+			for range elements(value) {
+				choices++
+			}
+		}
+		return true
+	})
+	switch {
+	case choices == 0:
 		return nil, a.Unreadable("a chat answer without a choice")
+	case choices > maxItems || fields > maxItems:
+		return nil, a.Unreadable("a chat answer of more choices or fields than anybody can have asked for")
 	}
 	return completion, nil
 }

@@ -1,9 +1,11 @@
 package soke_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/usesoke/soke-connector/connector/soke"
@@ -66,6 +68,31 @@ func TestAChatAnswerWithoutAChoiceIsUnavailable(t *testing.T) {
 		if e := failure(t, err); e.Code != soke.UpstreamUnavailable || e.NotSent || e.RequestID != "h-1" {
 			t.Errorf("%s: got %+v", body, e)
 		}
+	}
+}
+
+func TestAChatAnswerThatIsMadeToCostMuchIsRefusedOrPassedOnUnread(t *testing.T) {
+	list := func(item string, n int) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(item+",", n), ",") + "]"
+	}
+	var fields strings.Builder
+	for i := range 400_000 {
+		fmt.Fprintf(&fields, `"%d":1,`, i)
+	}
+	for name, body := range map[string]string{
+		"choices":           `{"object":"chat.completion","choices":` + list("{}", 2_000_000) + `}`,
+		"choices in pieces": `{"object":"chat.completion",` + strings.Repeat(`"choices":`+list("{}", 900)+`,`, 1_000) + `"x":1}`,
+		"fields":            `{"object":"chat.completion",` + fields.String() + `"choices":[{}]}`,
+	} {
+		_, err := ask(t, says(200, body, "X-Request-Id", "h-1"))
+		if e := failure(t, err); e.Code != soke.UpstreamUnavailable || e.NotSent || e.RequestID != "h-1" {
+			t.Errorf("%s: got %+v", name, e)
+		}
+	}
+	names := list(`""`, 1001)
+	got, err := ask(t, says(200, `{"object":"chat.completion","choices":[{"message":{"content":"Hi","data":{"services_used":`+names+`}}}]}`))
+	if err != nil || len(got.ServicesUsed) != 0 || got.Content != "Hi" || !strings.Contains(string(got.Data), names) {
+		t.Errorf("got %d services of %q, %v", len(got.ServicesUsed), got.Content, err)
 	}
 }
 

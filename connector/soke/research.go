@@ -52,6 +52,16 @@ func (s *Session) ResearchKeywords(ctx context.Context, r KeywordsRequest) (*Key
 	return out, nil
 }
 
+// Bounds of a research, in items and bytes. What is beyond them is left out and the rest goes out as
+// it came: nobody can ask for more than fifty keywords, Soke sends the best ones first, and whoever
+// has paid for them would rather have those than a failure, a watch least of all, which would pay
+// for a failure at every run.
+const (
+	maxItems   = 1000
+	maxItem    = 64 << 10
+	maxKeyword = 1 << 10
+)
+
 // usualKeywords is how many keywords a research has unless it is asked for more.
 const usualKeywords = 20
 
@@ -83,8 +93,14 @@ func (k *Keywords) decode(sent gjson.Result) {
 	}
 	k.Keywords = make([]Keyword, 0, usualKeywords)
 	for value := range elements(list) {
+		if len(k.Keywords) == maxItems {
+			break
+		}
 		var keyword Keyword
-		if keyword.read(value); keyword.Keyword != "" {
+		if len(value.Raw) > maxItem {
+			continue
+		}
+		if keyword.read(value); keyword.Keyword != "" && len(keyword.Keyword) <= maxKeyword {
 			k.Keywords = append(k.Keywords, keyword)
 		}
 	}
@@ -92,7 +108,12 @@ func (k *Keywords) decode(sent gjson.Result) {
 		if found.IsArray() {
 			k.TopVideos = []json.RawMessage{}
 			for video := range elements(found) {
-				k.TopVideos = append(k.TopVideos, json.RawMessage(video.Raw))
+				if len(k.TopVideos) == maxItems {
+					break
+				}
+				if len(video.Raw) <= maxItem {
+					k.TopVideos = append(k.TopVideos, json.RawMessage(video.Raw))
+				}
 			}
 			break
 		}

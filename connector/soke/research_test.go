@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/usesoke/soke-connector/connector/soke"
@@ -108,6 +109,30 @@ func TestTopVideosAreFoundUnderEveryName(t *testing.T) {
 	}
 	if found := research(t, `{"topVideos":[]}`); found.TopVideos == nil {
 		t.Error("an empty list is taken for none sent")
+	}
+}
+
+func TestAResearchIsCutWhereItIsMoreThanAnybodyCanHaveAskedFor(t *testing.T) {
+	list := func(item string, n int) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(item+",", n), ",") + "]"
+	}
+	object := func(size int) string {
+		return `{"keyword":"tea","x":"` + strings.Repeat("x", size-len(`{"keyword":"tea","x":""}`)) + `"}`
+	}
+	text := func(size int) string { return `{"keyword":"` + strings.Repeat("x", size) + `"}` }
+	for name, c := range map[string]struct {
+		data             string
+		keywords, videos int
+	}{
+		"millions":             {`{"keywords":` + list("1", 3_000_000) + `,"videos":` + list("1", 900_000) + `}`, 1000, 1000},
+		"a thousand and one":   {`{"keywords":` + list(`"a"`, 1001) + `}`, 1000, 0},
+		"blanks, and then one": {`[` + strings.Repeat(`"",`, 5000) + `"a"]`, 1, 0},
+		"objects at the bound": {`{"keywords":[` + object(64<<10) + "," + object(64<<10+1) + `],"videos":[` + object(64<<10) + "," + object(64<<10+1) + `]}`, 1, 1},
+		"texts at the bound":   {`[` + text(1<<10) + "," + text(1<<10+1) + `,"` + strings.Repeat("x", 1<<10+1) + `"]`, 1, 0},
+	} {
+		if found := research(t, c.data); len(found.Keywords) != c.keywords || len(found.TopVideos) != c.videos {
+			t.Errorf("%s: %d keywords and %d videos", name, len(found.Keywords), len(found.TopVideos))
+		}
 	}
 }
 
