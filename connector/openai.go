@@ -12,14 +12,15 @@ import (
 	"github.com/usesoke/soke-connector/schemas"
 )
 
-// sokeModel is the model that Soke's chat answers with unless told otherwise.
+// sokeModel is the one model of Soke's chat. It answers whichever model an OpenAI client names, so
+// that a client works by changing its base URL alone; the answer says which it was.
 const sokeModel = "soke-v1"
 
 // openAIRequest is what of OpenAI's request Soke can do. Whatever else a client sends
 // (temperature, user, stream_options, …) has no counterpart and is left behind, because clients
 // send it without being asked.
 type openAIRequest struct {
-	Model          string         `json:"model"`
+	Model          string         `json:"model"` // has to be a text, and is not looked at
 	Messages       openAIMessages `json:"messages"`
 	Stream         bool           `json:"stream"`
 	Platform       string         `json:"platform"`
@@ -44,11 +45,8 @@ func (s *Server) openAIChat(c echo.Context, k *call) error {
 		return err
 	}
 	request := soke.ChatRequest{
-		Messages: messages, Model: asked.Model, Platform: asked.Platform, Stream: asked.Stream,
+		Messages: messages, Model: sokeModel, Platform: asked.Platform, Stream: asked.Stream,
 		ConversationID: asked.ConversationID, ConnectionID: asked.ConnectionID,
-	}
-	if request.Model == "" {
-		request.Model = sokeModel
 	}
 	encoded, err := json.Marshal(request)
 	if err != nil {

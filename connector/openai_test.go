@@ -41,6 +41,26 @@ func TestOpenAIClientsGetTheCompletionAsTheyKnowIt(t *testing.T) {
 	}
 }
 
+func TestAnOpenAIClientKeepsItsModelAndIsAnsweredBySokes(t *testing.T) {
+	s := start(t)
+	for _, model := range []string{`"gpt-4o"`, `"gpt-4o-mini-2024-07-18"`, `"soke-v1"`, `""`, `null`} {
+		a := s.post(openAIChat, `{"model":`+model+`,"messages":[{"role":"user","content":"Ideas?"}]}`)
+		if a.status != http.StatusOK || a.object(t)["model"] != "soke-v1" {
+			t.Errorf("%s: %d %s", model, a.status, a.body)
+		}
+		a = s.post(openAIChat, `{"stream":true,"model":`+model+`,"messages":[{"role":"user","content":"Ideas?"}]}`)
+		if events, err := eventsIn(string(a.body)); err != nil || !strings.Contains(events[0], `"model":"soke-v1"`) || events[len(events)-1] != "[DONE]" {
+			t.Errorf("%s in events: %d %s", model, a.status, a.body)
+		}
+	}
+	for _, model := range []string{`7`, `["gpt-4o"]`, `{"id":"gpt-4o"}`, `true`} {
+		a := s.post(openAIChat, `{"model":`+model+`,"messages":[{"role":"user","content":"Ideas?"}]}`)
+		if a.status != http.StatusBadRequest || a.failure(t)["code"] != "INVALID_INPUT" {
+			t.Errorf("%s: %d %s", model, a.status, a.body)
+		}
+	}
+}
+
 func TestOpenAIClientsAreRefusedInTheirOwnShape(t *testing.T) {
 	s := start(t)
 	key := []string{"Authorization", "Bearer " + activeKey}
