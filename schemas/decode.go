@@ -27,7 +27,7 @@ func Take[T any](o *Object) (T, error) {
 //
 // Forms send blanks and strings, so: "" or blanks or null count as absent, and an absent field
 // takes its default; texts are trimmed; a number or a boolean may be a string ("5", " 5 ", "5.0",
-// "yes", "off") and a boolean 0 or 1; a number or a boolean for a string becomes its text; a list
+// "+.5", "yes", "off") and a boolean 0 or 1; a number or a boolean for a string becomes its text; a list
 // may be one string, separated by commas or line ends, and a list without items counts as absent;
 // a list of objects may be one object or a string of JSON, and an object a string of JSON. Whole
 // numbers may be written 20.0 or 2e1. Everything else is refused, control characters in texts and

@@ -20,6 +20,8 @@ func TestFormsMaySpellTheSameInputInManyWays(t *testing.T) {
 		{`{"maxResults":"5"}`, `{"region":"US","maxResults":5,"recencyDays":365}`},
 		{`{"maxResults":" 5 "}`, `{"region":"US","maxResults":5,"recencyDays":365}`},
 		{`{"maxResults":"5.0"}`, `{"region":"US","maxResults":5,"recencyDays":365}`},
+		{`{"maxResults":"+5","recencyDays":"5."}`, `{"region":"US","maxResults":5,"recencyDays":5}`},
+		{`{"maxResults":"+.5e1","recencyDays":"0005.e0"}`, `{"region":"US","maxResults":5,"recencyDays":5}`},
 		{`{"maxResults":20.0,"recencyDays":2e1}`, `{"region":"US","maxResults":20,"recencyDays":20}`},
 		{`{"maxResults":0.05e3,"recencyDays":1000e-1}`, `{"region":"US","maxResults":50,"recencyDays":100}`},
 		{`{"topic":"  home espresso \n"}`, `{"topic":"home espresso","region":"US","maxResults":20,"recencyDays":365}`},
@@ -30,6 +32,21 @@ func TestFormsMaySpellTheSameInputInManyWays(t *testing.T) {
 	} {
 		if got := encoded[research](t, c.body); got != c.want {
 			t.Errorf("%s\n got %s\nwant %s", c.body, got, c.want)
+		}
+	}
+}
+
+func TestWhatIsNoPlainDecimalIsNoNumber(t *testing.T) {
+	for _, text := range []string{".", "+", "-", "+.", "e1", ".e1", "1e", "1e+", "--1", "+-1", "1.2.3", "1,5", "1 0", "0x10", "0x1p-2", "0b1", "1_0", "inf", "-Infinity", "NaN", "１", "½"} {
+		for _, field := range []string{"maxResults", "recencyDays"} {
+			_, err := decode[research](t, `{"`+field+`":"`+text+`"}`)
+			if e := fieldError(t, err); e.Field != field || !strings.HasSuffix(e.Problem, " is not a whole number") {
+				t.Errorf("%s: %v", text, err)
+			}
+		}
+		_, err := decode[everything](t, `{"name":"Ann","share":"`+text+`"}`)
+		if e := fieldError(t, err); e.Field != "share" || !strings.HasSuffix(e.Problem, " is not a number") {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }
@@ -48,6 +65,10 @@ func TestEveryKindReadsWhatFormsSend(t *testing.T) {
 		{`"size":"9","share":"-0"`, rest(`"size":9,"share":0,LIVE,"tags":["a","b"]`)},
 		{`"share":-0.0`, rest(`"share":0,LIVE,"tags":["a","b"]`)},
 		{`"share":"-2.5e-1"`, rest(`"share":-0.25,LIVE,"tags":["a","b"]`)},
+		{`"share":".1"`, rest(`"share":0.1,LIVE,"tags":["a","b"]`)},
+		{`"share":" +0.1 "`, rest(`"share":0.1,LIVE,"tags":["a","b"]`)},
+		{`"share":"-.5"`, rest(`"share":-0.5,LIVE,"tags":["a","b"]`)},
+		{`"share":"1."`, rest(`"share":1,LIVE,"tags":["a","b"]`)},
 		{`"order":" OLDEST"`, rest(`"live":false,"order":"oldest","tags":["a","b"]`)},
 		{`"tags":["x"," ",null," y "]`, rest(`LIVE,"tags":["x","y"]`)},
 		{`"tags":" x ,, y\r\nz,"`, rest(`LIVE,"tags":["x","y","z"]`)},

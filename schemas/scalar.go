@@ -60,8 +60,19 @@ func code(r rune) string {
 	return "U+" + strings.Repeat("0", max(0, 4-len(s))) + s
 }
 
-// decimal is a number as forms write it: JSON's grammar, leading zeros allowed.
-var decimal = regexp.MustCompile(`^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$`)
+// decimal is a number as people write it into forms: JSON's grammar, with leading zeros, a plus sign
+// and a point at either end allowed; but it is one only if it has a digit before the exponent.
+var decimal = regexp.MustCompile(`^([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?$`)
+
+// decimalParts cuts a decimal into its sign, its digits before and after the point and its exponent,
+// which stand from 1 on; it is nil for anything else.
+func decimalParts(s string) []string {
+	part := decimal.FindStringSubmatch(s)
+	if part == nil || part[2]+part[3] == "" {
+		return nil
+	}
+	return part
+}
 
 // literal returns the number that n writes, as a number or as text.
 func (n node) literal() (string, bool) {
@@ -70,7 +81,7 @@ func (n node) literal() (string, bool) {
 		return n.text, true
 	case textNode:
 		s := strings.TrimSpace(n.text)
-		return s, decimal.MatchString(s)
+		return s, decimalParts(s) != nil
 	default:
 		return "", false
 	}
@@ -102,7 +113,7 @@ const maxDigits = 20
 // expanded writes a decimal without point and exponent, or reports that it is not whole. What is
 // far out of range comes back with too many digits for any integer, but not with all of them.
 func expanded(literal string) (string, bool) {
-	part := decimal.FindStringSubmatch(literal)
+	part := decimalParts(literal)
 	if part == nil {
 		return "", false
 	}
