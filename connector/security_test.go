@@ -125,9 +125,16 @@ func TestWhatBelongsToAnotherKeyIsAnsweredAsWhatNeverWas(t *testing.T) {
 			}
 			// Neither another platform, nor another tenant's token, nor the token of another subscription opens it.
 			for _, q := range platforms() {
-				if other := "/v1/" + string(q.Name()) + "/triggers/new-keyword"; q.Name() != p.Name() {
-					w.call(http.MethodDelete, other+"/subscriptions/"+theirs.id, "", "X-Soke-Key", theirs.key)
+				other := "/v1/" + string(q.Name()) + "/triggers/new-keyword/subscriptions"
+				if q.Name() == p.Name() {
+					continue
 				}
+				for _, path := range []string{other + "/" + theirs.id, other + "?targetUrl=" + theirs.target} {
+					if a := w.call(http.MethodGet, path, "", "X-Soke-Key", theirs.key); a.status != http.StatusNotFound {
+						t.Errorf("%s shows what is %s's: GET %s answers its owner %d", q.Name(), p.Name(), path, a.status)
+					}
+				}
+				w.call(http.MethodDelete, other+"/"+theirs.id, "", "X-Soke-Key", theirs.key)
 			}
 			if a := w.call(http.MethodDelete, path+"/subscriptions/"+theirs.id, "", "X-Unsubscribe-Token", mine.token); a.status != http.StatusNotFound {
 				t.Errorf("%s: the token of another subscription is answered with %d", p.Name(), a.status)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usesoke/soke-connector/connector"
+	"github.com/usesoke/soke-connector/connector/soke"
 	"github.com/usesoke/soke-connector/connector/storetest"
 )
 
@@ -18,6 +21,13 @@ func TestKeysTargetsAndTokensLieNowhereInClear(t *testing.T) {
 	populate(h)
 	s, err := h.Subscribe(t.Context(), h.Subscribing("a", "new-keyword", "espresso", "https://five.example/canary-five"))
 	must(t, err)
+	c := connector.Callback{ID: "cbk_1", Platform: "zapier", Action: "chat-completion", RequestID: "r-1", Created: h.Clock()}
+	c.Secret = connector.CallbackSecret{
+		Credential: soke.Credential{Key: h.Key("callback"), AccountID: "acc_canary"}, IdempotencyKey: "canary-idempotency",
+		Input: json.RawMessage(`{"prompt":"canary prompt"}`), Target: "https://hooks.zapier.com/canary",
+	}
+	must(t, db.AddCallback(t.Context(), c))
+	must(t, db.AnswerCallback(t.Context(), c.ID, []byte(`{"content":"canary answer"}`), h.Clock()))
 	canaries := []string{"sk_live_storetest", "canary", strings.TrimPrefix(s.Token, "unsub_")}
 	look := func(when string) {
 		t.Helper()
