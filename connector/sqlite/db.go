@@ -12,6 +12,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -124,7 +125,26 @@ func (db *DB) acquire() error {
 	if err != nil {
 		return storageError("open", err)
 	}
-	return storageError("open", f.Close())
+	return storageError("open", errors.Join(f.Close(), db.closeToOthers()))
+}
+
+// closeToOthers takes the rights of other users away from the files, which a copy or a restore may
+// have given them. Those that a crash has left keep their mode, so each is looked at.
+func (db *DB) closeToOthers() error {
+	for _, path := range []string{db.path, db.path + "-wal", db.path + "-shm"} {
+		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			db.logger.Warn("the database was open to other users and is closed to them", "file", path, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
+			err = os.Chmod(path, 0o600)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // resolve returns the one absolute name of a database file, so that the lock is the same however

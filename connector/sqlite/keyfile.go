@@ -87,6 +87,10 @@ func keyringOf(handle *keyset.Handle) (*keyring, error) {
 
 // readKeyFile returns the keys in a master key file, or nil if there is no such file.
 func readKeyFile(path string) (*keyring, error) {
+	// A pipe would be waited for without end already when it is opened.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, &KeyFileError{Path: path, Reason: "cannot be read: it is no regular file"}
+	}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -89,6 +90,32 @@ func TestFilesAreForTheirOwnerOnly(t *testing.T) {
 		if mode := info.Mode().Perm(); mode != 0o600 {
 			t.Errorf("%s has mode %04o, want 0600", filepath.Base(db.path+suffix), mode)
 		}
+	}
+}
+
+func TestFilesThatOthersCouldReadAreClosedToThem(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "connector.db")
+	crashed := openAt(t, path)
+	keep(t, crashed, 1, "kept")
+	copied := filepath.Join(t.TempDir(), "connector.db")
+	for _, suffix := range []string{"", "-wal", ".key"} {
+		content, err := os.ReadFile(path + suffix)
+		must(t, err)
+		must(t, os.WriteFile(copied+suffix, content, 0o600))
+	}
+	must(t, os.Chmod(copied, 0o644))
+	must(t, os.Chmod(copied+"-wal", 0o666))
+	db := openAt(t, copied)
+	keep(t, db, 2, "kept, too")
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(copied + suffix)
+		must(t, err)
+		if mode := info.Mode().Perm(); mode != 0o600 {
+			t.Errorf("%s has mode %04o, want 0600", filepath.Base(copied+suffix), mode)
+		}
+	}
+	if got := find(t, db, 1); got != "kept" {
+		t.Errorf("the answer is %q", got)
 	}
 }
 
@@ -175,6 +202,8 @@ func TestAKeyFileThatCannotBeTrustedIsRefused(t *testing.T) {
 		{"readable by the group", func(f string) error { return os.Chmod(f, 0o640) }, "chmod 600"},
 		{"readable by others", func(f string) error { return os.Chmod(f, 0o604) }, "chmod 600"},
 		{"missing", os.Remove, "is missing"},
+		{"a pipe", func(f string) error { return errors.Join(os.Remove(f), syscall.Mkfifo(f, 0o600)) }, "is no regular file"},
+		{"a directory", func(f string) error { return errors.Join(os.Remove(f), os.Mkdir(f, 0o700)) }, "is no regular file"},
 		{"of another database", func(f string) error { return os.WriteFile(f, foreign, 0o600) }, "does not belong"},
 		{"cut short", func(f string) error { return os.Truncate(f, 40) }, "holds no master keys"},
 		{"empty", func(f string) error { return os.Truncate(f, 0) }, "holds no master keys"},
