@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -172,7 +173,8 @@ func (c *masterKeyRotateCommand) Run(ctx context.Context, p process) error {
 func (a admin) call(ctx context.Context, method, path string, query url.Values, into any) error {
 	base, err := url.Parse(a.Admin)
 	if err != nil || base.Host == "" {
-		return usageError{fmt.Errorf("--admin %q is not a URL such as http://127.0.0.1:8081", a.Admin)}
+		// It is not quoted: it may hold a password.
+		return usageError{errors.New("--admin is not a URL such as http://127.0.0.1:8081")}
 	}
 	target := base.JoinPath(path)
 	target.RawQuery = query.Encode()
@@ -183,7 +185,7 @@ func (a admin) call(ctx context.Context, method, path string, query url.Values, 
 	request.Header.Set(adminHeader, "1")
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("no connector answers at %s: start it, or name its admin listener with --admin", a.Admin)
+		return fmt.Errorf("no connector answers at %s: start it, or name its admin listener with --admin", base.Redacted())
 	}
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, 64<<20))

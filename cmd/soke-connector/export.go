@@ -54,7 +54,8 @@ func (c *exportCommand) Run(p process) error {
 func publicAddress(raw string) (string, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", fmt.Errorf("%q is not a URL such as https://connector.example.com", raw)
+		// It is not quoted: it may hold a password.
+		return "", errors.New("it is not a URL such as https://connector.example.com, without a user name or a query")
 	}
 	ip := net.ParseIP(u.Hostname())
 	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()

@@ -250,3 +250,22 @@ func textRecord(line string) map[string]string {
 	}
 	return fields
 }
+
+func TestNoRefusalOfAURLQuotesItsPassword(t *testing.T) {
+	const password = "canary"
+	for _, args := range [][]string{
+		{"serve", "--public-url", "https://user:" + password + "@connector.example.com/"},
+		{"serve", "--public-url", "https://user:" + password + "@connector.example.com:x/"},
+		{"serve", "--upstream-url", "https://user:" + password + "@soke.example.com/"},
+		{"serve", "--upstream-url", "https://user:" + password + "@soke.example.com:x/"},
+		{"export", "zapier", "--url", "https://user:" + password + "@connector.example.com", "--out", t.TempDir()},
+		{"export", "zapier", "--url", "https://connector.example.com?key=" + password, "--out", t.TempDir()},
+		{"watches", "list", "--admin", "http://user:" + password + "@127.0.0.1:x"},
+		{"watches", "list", "--admin", "http://user:" + password + "@127.0.0.1:1"},
+	} {
+		r := launch(t, nil, args...)
+		if code, said := r.exit(), r.log()+r.stdout.String(); code == exitOK || said == "" || strings.Contains(said, password) {
+			t.Errorf("%q: exit code %d: %s", args, code, said)
+		}
+	}
+}

@@ -142,7 +142,8 @@ func (c *serveCommand) check() error {
 	if c.PublicURL != "" {
 		u, err := url.Parse(c.PublicURL)
 		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil {
-			return fmt.Errorf("--public-url %q is not an http(s) URL such as https://connector.example.com", c.PublicURL)
+			// It is not quoted: it may hold a password.
+			return errors.New("--public-url is not an http(s) URL such as https://connector.example.com, without a user name")
 		}
 	}
 	return nil
