@@ -157,12 +157,7 @@ func (g *Guard) admit(host string, ip netip.Addr) (trusted bool, err error) {
 		}
 		return false, refuseReserved(refusal)
 	case g.allowed.contains(ip):
-		if ssrf.IPv6NAT64Prefix.Contains(ip) {
-			// The gateway would dial the IPv4 address inside, so that one is judged.
-			b := ip.As16()
-			return g.admit(host, netip.AddrFrom4([4]byte(b[12:])))
-		}
-		return true, nil
+		return g.admitInner(host, ip)
 	case ip.IsLoopback():
 		if named || g.loopback {
 			return true, nil
@@ -188,6 +183,20 @@ func (g *Guard) admit(host string, ip netip.Addr) (trusted bool, err error) {
 		}
 	}
 	return false, nil
+}
+
+// admitInner judges the IPv4 addresses that a gateway on the way to an allowed address may dial
+// instead of it. An address without any is trusted.
+func (g *Guard) admitInner(host string, ip netip.Addr) (trusted bool, err error) {
+	trusted = true
+	for _, inner := range innerAddrs(ip) {
+		also, err := g.admit(host, inner)
+		if err != nil {
+			return false, err
+		}
+		trusted = trusted && also
+	}
+	return trusted, nil
 }
 
 // checkPublic holds public targets to TLS and to the ports of web servers, so that the

@@ -66,6 +66,48 @@ func TestAllowedTargetsPassAndOnlyThey(t *testing.T) {
 	}
 }
 
+func TestAnIPv4AddressInsideAnAllowedOneIsJudgedToo(t *testing.T) {
+	g := guard(t, delivery.GuardOptions{AllowTargets: []string{"10.1.0.0/16", "2002::/16", "64:ff9b::/96", "64:ff9b:1::/48"}})
+	for _, row := range []struct {
+		addr string
+		ok   bool
+	}{
+		{"2002:5db8:d822::1", true}, // 93.184.216.34
+		{"2002:a01:203::1", true},   // 10.1.2.3
+		{"2002:a02:203::1", false},
+		{"2002:7f00:1::1", false},
+		{"2002:a9fe:a9fe::1", false},
+		{"2002::1", false},
+		{"64:ff9b::93.184.216.34", true},
+		{"64:ff9b::10.2.2.3", false},
+		{"64:ff9b:1::93.184.216.34", true},
+		{"64:ff9b:1::10.1.2.3", true},
+		{"64:ff9b:1::10.2.2.3", false},
+		{"64:ff9b:1::127.0.0.1", false},
+		{"64:ff9b:1::169.254.169.254", false},
+		{"64:ff9b:1::", false},
+		// The same with the shorter prefixes of RFC 6052: /48, /56 and /64.
+		{"64:ff9b:1:5db8:d8:2200::", true},
+		{"64:ff9b:1:a9fe:a9:fe00::", false},
+		{"64:ff9b:1:7f:0:100::", false},
+		{"64:ff9b:1:0:a9:fea9:fe00:0", false},
+		// Whichever prefix the gateway has, what it reads must be allowed.
+		{"64:ff9b:1:a9fe:a9:fe00:5db8:d822", false},
+		{"64:ff9b:1:5db8:d8:2200:a9fe:a9fe", false},
+	} {
+		err := g.CheckAddr("https", "example.com", netip.AddrPortFrom(netip.MustParseAddr(row.addr), 443))
+		if row.ok && err != nil {
+			t.Errorf("%s: %v", row.addr, err)
+		}
+		if !row.ok {
+			refused(t, row.addr, err)
+		}
+	}
+	for _, addr := range []string{"2002:5db8:d822::1", "64:ff9b:1::93.184.216.34"} {
+		refused(t, "plain http to "+addr, g.CheckAddr("http", "example.com", netip.AddrPortFrom(netip.MustParseAddr(addr), 80)))
+	}
+}
+
 func TestOnlyAnEntryOfItsOwnOpensAMetadataAddress(t *testing.T) {
 	addr := netip.MustParseAddrPort("169.254.169.254:80")
 	for entry, ok := range map[string]bool{

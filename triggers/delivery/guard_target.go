@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"code.dny.dev/ssrf"
 )
 
 // TargetError says why a target may not be reached. It does not quote the target: whoever
@@ -91,6 +93,38 @@ var metadataNames = map[string]bool{
 
 // sharedAddrs are behind a provider's NAT, RFC 6598.
 var sharedAddrs = netip.MustParsePrefix("100.64.0.0/10")
+
+// Prefixes of IPv6 addresses with an IPv4 address inside, beside that of NAT64 itself.
+var (
+	sixToFour  = netip.MustParsePrefix("2002::/16")      // RFC 3056
+	localNAT64 = netip.MustParsePrefix("64:ff9b:1::/48") // RFC 8215
+)
+
+// innerAddrs returns the IPv4 addresses that a gateway may read in an IPv6 address. With the local
+// prefix of NAT64 that depends on how much of it the gateway was given, which only its operator
+// knows, so that each reading of RFC 6052 counts which begins with an octet other than 0.
+func innerAddrs(ip netip.Addr) []netip.Addr {
+	b := ip.As16()
+	last := netip.AddrFrom4([4]byte(b[12:]))
+	switch {
+	case ssrf.IPv6NAT64Prefix.Contains(ip):
+		return []netip.Addr{last}
+	case sixToFour.Contains(ip):
+		return []netip.Addr{netip.AddrFrom4([4]byte(b[2:6]))}
+	case !localNAT64.Contains(ip):
+		return nil
+	}
+	var all []netip.Addr
+	for _, reading := range [][4]byte{{b[6], b[7], b[9], b[10]}, {b[7], b[9], b[10], b[11]}, {b[9], b[10], b[11], b[12]}, last.As4()} {
+		if reading[0] != 0 {
+			all = append(all, netip.AddrFrom4(reading))
+		}
+	}
+	if all == nil {
+		return []netip.Addr{last}
+	}
+	return all
+}
 
 // isLocalName reports whether a name stands for the machine itself by RFC 6761 or by the
 // usual hosts files. The name is in lower case.
