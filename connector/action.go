@@ -21,7 +21,7 @@ var idempotencyKeyForm = regexp.MustCompile(`^[\x21-\x7E]{1,255}$`)
 func (s *Server) runAction(c echo.Context, k *call, a actions.Action) error {
 	form, err := readForm(c.Response(), c.Request())
 	if err != nil {
-		return err
+		return a.Input.Labelled(err)
 	}
 	bound, err := a.Bind(form)
 	if err != nil {

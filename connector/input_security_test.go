@@ -161,6 +161,20 @@ func TestAFieldThatNoFormHasIsRefusedByItsNameAndChangesNothing(t *testing.T) {
 	}
 }
 
+func TestAFieldThatIsThereTwiceIsNamedByItsLabel(t *testing.T) {
+	w := startWatching(t)
+	for path, says := range map[string]string{
+		"/v1/zapier/actions/research-keywords":         "Topic: it is there twice",
+		"/v1/n8n/triggers/new-keyword/poll":            "Topic: it is there twice",
+		"/v1/make/triggers/trend-change/subscriptions": "Topic: it is there twice",
+	} {
+		a := w.post(path, `{"topic":"a","topic":"b"}`)
+		if message, _ := a.failure(t)["message"].(string); a.status != http.StatusBadRequest || !strings.Contains(message, says) {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+}
+
 func TestAnAnswerHasTheFieldsOfItsSchemaAndNoOther(t *testing.T) {
 	w := startWatching(t, withUpstream(&anySoke{}))
 	in := receive(t)

@@ -78,7 +78,7 @@ func readPollHead(form *schemas.Object, paging platform.Paging) (h pollHead, err
 func (s *Server) poll(c echo.Context, k *call, t triggers.Trigger) error {
 	form, err := readForm(c.Response(), c.Request())
 	if err != nil {
-		return err
+		return t.Input.Labelled(err)
 	}
 	head, err := readPollHead(form, k.route.dialect.Paging())
 	if err != nil {

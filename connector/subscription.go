@@ -65,7 +65,7 @@ type deletedAnswer struct {
 func (s *Server) subscribe(c echo.Context, k *call, t triggers.Trigger) error {
 	form, err := readForm(c.Response(), c.Request())
 	if err != nil {
-		return err
+		return t.Input.Labelled(err)
 	}
 	head, err := schemas.Take[subscribeHead](form)
 	if err != nil {

@@ -61,8 +61,10 @@ func (e *FieldError) under(path, label string) *FieldError {
 
 // underItem moves the error below item i of a list. People count from one.
 func (e *FieldError) underItem(i int) *FieldError {
-	return e.under("["+strconv.Itoa(i)+"]", "item "+strconv.Itoa(i+1))
+	return e.under("["+strconv.Itoa(i)+"]", itemLabel(i))
 }
+
+func itemLabel(i int) string { return "item " + strconv.Itoa(i+1) }
 
 // secretStart finds where a Soke key or a token begins. What follows is hidden to its end: a key
 // that was pasted with a line break in it is still a key.

@@ -1,7 +1,11 @@
 package schemas
 
 import (
+	"errors"
 	"reflect"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
 )
@@ -41,6 +45,31 @@ func (f *Form) Alternatives() []string {
 		}
 	}
 	return names
+}
+
+// Labelled names a fault of ParseObject's, which knows no form, by the labels of this one. An error
+// of another kind, or of a field that the form does not have, is returned as it is.
+func (f *Form) Labelled(err error) error {
+	var fault *FieldError
+	if !errors.As(err, &fault) || fault.Field == "" {
+		return err
+	}
+	fields, labels := f.Fields, []string(nil)
+	for segment := range strings.SplitSeq(fault.Field, ".") {
+		name, item, inList := strings.Cut(segment, "[")
+		at := slices.IndexFunc(fields, func(f Field) bool { return f.Name == name })
+		if at < 0 {
+			return err
+		}
+		labels = append(labels, fields[at].Label)
+		if index, err := strconv.Atoi(strings.TrimSuffix(item, "]")); inList && err == nil {
+			labels = append(labels, itemLabel(index))
+		}
+		fields = fields[at].Fields
+	}
+	labelled := *fault
+	labelled.Label = cut(strings.Join(labels, ", "), maxPath)
+	return &labelled
 }
 
 // Field is one input or output as a form shows it.

@@ -1,6 +1,7 @@
 package schemas_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -100,5 +101,29 @@ func TestTheNearestNameIsOnlyNamedWhenItIsNear(t *testing.T) {
 	}
 	if got := schemas.Nearest("zzz", nil); got != "there is none" {
 		t.Errorf("no names read %q", got)
+	}
+}
+
+func TestAFaultThatIsFoundBeforeItsFormIsNamedByItsLabelsAfterwards(t *testing.T) {
+	form, err := schemas.Input[chat]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ body, field, says string }{
+		{`{"prompt":"a","prompt":"b"}`, "prompt", "Prompt: it is there twice"},
+		{`{"prompt":"\ud800"}`, "prompt", "Prompt: it holds half of a character"},
+		{`{"messages":[{"role":"user"},{"content":"a","content":"b"}]}`, "messages[1].content", "Messages, item 2, Content: it is there twice"},
+		{`{"messages":["\ud800"]}`, "messages[0]", "Messages, item 1: it holds half"},
+		{`{"nobody":1,"nobody":2}`, "nobody", "nobody: it is there twice"},
+		{`{"messages":[{"nobody":1,"nobody":2}]}`, "messages[0].nobody", "messages, item 1, nobody: it is there twice"},
+		{`{`, "", "Body: it breaks off"},
+	} {
+		_, err := schemas.ParseObject([]byte(c.body))
+		if e := fieldError(t, form.Labelled(err)); e.Field != c.field || !strings.HasPrefix(e.Error(), c.says) {
+			t.Errorf("%s: %s: %s", c.body, e.Field, e)
+		}
+	}
+	if other := errors.New("other"); form.Labelled(other) != other || form.Labelled(nil) != nil {
+		t.Error("another error is not left alone")
 	}
 }
