@@ -123,7 +123,7 @@ func TestAFaultThatIsFoundBeforeItsFormIsNamedByItsLabelsAfterwards(t *testing.T
 			t.Errorf("%s: %s: %s", c.body, e.Field, e)
 		}
 	}
-	if other := errors.New("other"); form.Labelled(other) != other || form.Labelled(nil) != nil {
+	if other := errors.New("other"); !errors.Is(form.Labelled(other), other) || form.Labelled(nil) != nil {
 		t.Error("another error is not left alone")
 	}
 }
