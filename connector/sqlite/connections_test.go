@@ -27,7 +27,10 @@ func TestKeysTargetsAndTokensLieNowhereInClear(t *testing.T) {
 		Input: json.RawMessage(`{"prompt":"canary prompt"}`), Target: "https://hooks.zapier.com/canary",
 	}
 	must(t, db.AddCallback(t.Context(), c))
-	must(t, db.AnswerCallback(t.Context(), c.ID, []byte(`{"content":"canary answer"}`), h.Clock()))
+	c.ID = "cbk_2" // an answered one keeps less
+	must(t, db.AddCallback(t.Context(), c))
+	c.Answer = []byte(`{"content":"canary answer"}`)
+	must(t, db.AnswerCallback(t.Context(), c, h.Clock()))
 	canaries := []string{"sk_live_storetest", "canary", strings.TrimPrefix(s.Token, "unsub_")}
 	look := func(when string) {
 		t.Helper()
