@@ -88,7 +88,7 @@ func startFire(t *testing.T) *fire {
 	shown, pool := certificates(t)
 	f.watching = startWatching(t, func(s *setup) {
 		s.guard.RootCAs, s.guard.Resolver = pool, f.addresses.resolver()
-		s.engine.Workers = 1024 // what takes fifteen seconds is to take them side by side
+		s.engine.Workers, s.engine.PerConnection = 1024, 1024 // what takes fifteen seconds is to take them side by side
 		s.engine.Observe = func(string, delivery.Outcome, time.Duration) { f.attempts.Add(1) }
 	})
 	for i, m := range misbehaviours(f.clock, f.bait.URL) {
@@ -115,26 +115,6 @@ func startFire(t *testing.T) *fire {
 	}
 	f.research(0)
 	return f
-}
-
-// research lets time go by and the watch run, and nothing be delivered.
-func (f *fire) research(d time.Duration) {
-	f.t.Helper()
-	f.at(f.clock().Add(d))
-	ctx, cancel := context.WithTimeout(f.t.Context(), 30*time.Second)
-	defer cancel()
-	if _, err := f.scheduler.Round(ctx); err != nil {
-		f.t.Fatal(err)
-	}
-	if err := f.scheduler.Settled(ctx); err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-func (f *fire) at(now time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.now = now
 }
 
 // deliver makes every attempt that is due, until none is.

@@ -66,6 +66,26 @@ func (w *watching) pass(d time.Duration) {
 	}
 }
 
+// research lets time go by and the watch run, and nothing be delivered.
+func (w *watching) research(d time.Duration) {
+	w.t.Helper()
+	w.at(w.clock().Add(d))
+	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	defer cancel()
+	if _, err := w.scheduler.Round(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.scheduler.Settled(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *watching) at(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = now
+}
+
 // startWatching starts a connector with triggers.
 func startWatching(t *testing.T, options ...option) *watching {
 	t.Helper()

@@ -14,6 +14,7 @@ import (
 	"github.com/usesoke/soke-connector/connector"
 	"github.com/usesoke/soke-connector/connector/soke"
 	"github.com/usesoke/soke-connector/connector/storetest"
+	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
 func TestKeysTargetsAndTokensLieNowhereInClear(t *testing.T) {
@@ -81,7 +82,7 @@ func TestARotationOfTheMasterKeySealsConnectionsAndSubscriptionsAnew(t *testing.
 	db = openClocked(t, db.path, h.Clock)
 	h.Store = db
 	targets := map[string]bool{}
-	due, _, err := db.DueDeliveries(t.Context(), h.Clock().Add(time.Hour), 100, nil, nil)
+	due, _, err := db.DueDeliveries(t.Context(), h.Clock().Add(time.Hour), delivery.Room{Limit: 100, Each: 100})
 	must(t, err)
 	for _, d := range due {
 		targets[d.Target] = true

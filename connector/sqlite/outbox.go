@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
 // push puts a feed's events of a run into the outbox, one delivery for each subscription.
@@ -70,40 +72,29 @@ func (db *DB) endPause(ctx context.Context, tx *sql.Tx, watchID string) error {
 const longestWait = 25 * time.Hour
 
 // DueDeliveries returns the heads of the queues that are due: see delivery.Store.
-func (db *DB) DueDeliveries(ctx context.Context, now time.Time, limit int, busy, held []string) (due []triggers.DueDelivery, next time.Time, err error) {
+func (db *DB) DueDeliveries(ctx context.Context, now time.Time, room delivery.Room) (due []triggers.DueDelivery, next time.Time, err error) {
 	var broken []string
-	subscriptions, hosts := jsonList(busy), jsonList(held)
 	err = db.read(ctx, "find due deliveries", func(ctx context.Context, tx *sql.Tx) error {
 		due, next, broken = nil, time.Time{}, nil
-		far := now.Add(longestWait).UnixMilli()
-		turns, err := nextTurns(ctx, tx, "next_attempt_at > ?", far, subscriptions, hosts, limit)
+		ids, err := turns(ctx, tx, now, room)
 		if err != nil {
 			return err
 		}
-		for i := range turns {
-			turns[i].at = now.UnixMilli()
-		}
-		dated, err := nextTurns(ctx, tx, "next_attempt_at <= ?", far, subscriptions, hosts, limit-len(turns))
-		if err != nil {
-			return err
-		}
-		turns = append(turns, dated...)
-		for _, t := range turns {
-			if t.at > now.UnixMilli() {
-				next = moment(t.at)
-				break
-			}
-			d, err := db.head(ctx, tx, t.id, now)
+		for _, id := range ids {
+			d, err := db.head(ctx, tx, id, now)
 			switch {
 			case db.unreadable(ctx, err):
-				broken = append(broken, t.id)
+				broken = append(broken, id)
 			case err != nil:
 				return err
 			default:
 				due = append(due, d)
 			}
 		}
-		return nil
+		if len(ids) < room.Limit {
+			next, err = nextTurn(ctx, tx, now, room)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("finding due deliveries: %w", err)
@@ -112,27 +103,48 @@ func (db *DB) DueDeliveries(ctx context.Context, now time.Time, limit int, busy,
 	return due, next, nil
 }
 
-// turn is a subscription and when its next attempt is due.
-type turn struct {
-	id string
-	at int64
-}
+// mayTry is what a subscription has to be for an attempt, of a room's lists ?1 to ?3. A paused
+// subscription whose waiting deliveries were dropped as too old keeps its time; it is passed over
+// until it has a delivery again.
+const mayTry = `id NOT IN (SELECT value FROM json_each(?1)) AND connection_id NOT IN (SELECT value FROM json_each(?2))
+	AND host NOT IN (SELECT value FROM json_each(?3))
+	AND EXISTS (SELECT 1 FROM deliveries WHERE subscription_id = subscriptions.id AND state = 'pending')`
 
-// nextTurns returns the subscriptions whose attempts are due next, without busy ones and held hosts.
-// A paused subscription whose waiting deliveries were dropped as too old keeps its time; it is passed
-// over until it has a delivery again.
-func nextTurns(ctx context.Context, tx *sql.Tx, condition string, at int64, busy, held string, limit int) ([]turn, error) {
-	rows, err := tx.QueryContext(ctx, "SELECT id, next_attempt_at FROM subscriptions WHERE "+condition+`
-		AND id NOT IN (SELECT value FROM json_each(?)) AND host NOT IN (SELECT value FROM json_each(?))
-		AND EXISTS (SELECT 1 FROM deliveries WHERE subscription_id = subscriptions.id AND state = 'pending')
-		ORDER BY next_attempt_at LIMIT ?`, at, busy, held, limit)
+// turns returns the subscriptions whose attempts are due: a few of each connection that has any, the
+// connections in the order of their longest wait.
+func turns(ctx context.Context, tx *sql.Tx, now time.Time, room delivery.Room) ([]string, error) {
+	busy, connections, hosts := jsonList(room.Busy), jsonList(room.Connections), jsonList(room.Hosts)
+	rows, err := tx.QueryContext(ctx, "SELECT id FROM subscriptions WHERE next_attempt_at > ?4 AND "+mayTry+" ORDER BY next_attempt_at LIMIT ?5",
+		busy, connections, hosts, now.Add(longestWait).UnixMilli(), room.Limit)
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(scan func(...any) error) (t turn, err error) {
-		err = scan(&t.id, &t.at)
-		return t, err
-	})
+	misdated, err := collect(rows, scanID)
+	if err != nil {
+		return nil, err
+	}
+	rows, err = tx.QueryContext(ctx, `
+		SELECT s.id FROM connections c CROSS JOIN subscriptions s ON s.id IN (
+			SELECT id FROM subscriptions WHERE connection_id = c.id AND next_attempt_at <= ?4 AND `+mayTry+` ORDER BY next_attempt_at LIMIT ?5)
+		WHERE c.next_attempt_at <= ?4 AND c.id NOT IN (SELECT value FROM json_each(?2))
+		ORDER BY c.next_attempt_at, s.next_attempt_at LIMIT ?6`,
+		busy, connections, hosts, now.UnixMilli(), room.Each, room.Limit-len(misdated))
+	if err != nil {
+		return nil, err
+	}
+	due, err := collect(rows, scanID)
+	return append(misdated, due...), err
+}
+
+// nextTurn returns when the next attempt will be due that is not due at now; zero if there is none.
+func nextTurn(ctx context.Context, tx *sql.Tx, now time.Time, room delivery.Room) (time.Time, error) {
+	var at int64
+	err := tx.QueryRowContext(ctx, "SELECT next_attempt_at FROM subscriptions WHERE next_attempt_at > ?4 AND "+mayTry+" ORDER BY next_attempt_at LIMIT 1",
+		jsonList(room.Busy), jsonList(room.Connections), jsonList(room.Hosts), now.UnixMilli()).Scan(&at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	return moment(at), err
 }
 
 // head reads the oldest waiting delivery of a subscription, with everything to make an attempt.

@@ -14,12 +14,15 @@ import (
 
 	"github.com/usesoke/soke-connector/connector/storetest"
 	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
 // invariants are queries that find what must not be.
 var invariants = map[string]string{
 	"a connection whose next due time is not its watches' earliest": `SELECT id FROM connections c WHERE next_due_at IS NOT
 		(SELECT min(next_run_at) FROM watches WHERE connection_id = c.id)`,
+	"a connection whose next attempt is not its subscriptions' earliest": `SELECT id FROM connections c WHERE next_attempt_at IS NOT
+		(SELECT min(next_attempt_at) FROM subscriptions WHERE connection_id = c.id)`,
 	"a watch that is enabled and has no time at which it is looked at": `SELECT id FROM watches WHERE state != 'asleep' AND next_run_at IS NULL`,
 	"an active subscription with deliveries that nobody will try": `SELECT id FROM subscriptions s WHERE state = 'active' AND next_attempt_at IS NULL
 		AND EXISTS (SELECT 1 FROM deliveries WHERE subscription_id = s.id AND state = 'pending')`,
@@ -149,11 +152,11 @@ func (m *model) run(*rapid.T) {
 
 // try makes one attempt on everything that is due, each in its turn.
 func (m *model) try(*rapid.T) {
-	all, _, err := m.db.DueDeliveries(context.Background(), m.harness.Clock(), 100, nil, nil)
+	all, _, err := m.db.DueDeliveries(context.Background(), m.harness.Clock(), delivery.Room{Limit: 100, Each: 100})
 	m.must(err)
 	var tried []string
 	for range all {
-		due, _, err := m.db.DueDeliveries(context.Background(), m.harness.Clock(), 1, tried, nil)
+		due, _, err := m.db.DueDeliveries(context.Background(), m.harness.Clock(), delivery.Room{Limit: 1, Each: 1, Busy: tried})
 		m.must(err)
 		if len(due) != 1 {
 			m.Fatalf("after %d of %d that are due nobody has a turn", len(tried), len(all))
@@ -316,7 +319,7 @@ func TestWhateverHappensEveryEventWaitsForEverySubscriptionInOrder(t *testing.T)
 func TestAPausedSubscriptionWithNothingToDeliverTakesNobodysTurn(t *testing.T) {
 	h, db := newHarness(t)
 	paused := h.Queue("a", "https://one.example/1", 1)
-	due, _, err := db.DueDeliveries(h.Context(), h.Clock(), 1, nil, nil)
+	due, _, err := db.DueDeliveries(h.Context(), h.Clock(), delivery.Room{Limit: 1, Each: 1})
 	must(t, err)
 	must(t, db.SettleAttempt(h.Context(), triggers.Attempt{
 		Delivery: due[0], At: h.Clock(), State: triggers.Paused, NextAt: h.Clock().Add(time.Hour), Attempts: 1,
@@ -327,14 +330,14 @@ func TestAPausedSubscriptionWithNothingToDeliverTakesNobodysTurn(t *testing.T) {
 	other := h.Queue("b", "https://two.example/2", 1)
 
 	// The paused one has waited longer, and there is room for one.
-	due, _, err = db.DueDeliveries(h.Context(), h.Clock(), 1, nil, nil)
+	due, _, err = db.DueDeliveries(h.Context(), h.Clock(), delivery.Room{Limit: 1, Each: 1})
 	must(t, err)
 	if len(due) != 1 || due[0].ID != other.ID {
 		t.Errorf("%d are due, want the other subscription alone", len(due))
 	}
 
 	h.Research(paused.WatchID, storetest.Words("later")...)
-	due, _, err = db.DueDeliveries(h.Context(), h.Clock(), 1, nil, nil)
+	due, _, err = db.DueDeliveries(h.Context(), h.Clock(), delivery.Room{Limit: 1, Each: 1})
 	must(t, err)
 	if len(due) != 1 || due[0].ID != paused.ID {
 		t.Errorf("%d are due, want the paused subscription: it has a delivery again", len(due))

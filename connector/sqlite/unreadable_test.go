@@ -9,6 +9,7 @@ import (
 
 	"github.com/usesoke/soke-connector/connector"
 	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
 // spoil does to the database what only a fault of the disk or of another version could.
@@ -89,7 +90,7 @@ func TestSubscriptionsThatCannotBeReadLeaveTheOthersTheirTurn(t *testing.T) {
 			spoil(t, db, query, good.ID)
 			var due []triggers.DueDelivery
 			for range 10 {
-				found, _, err := db.DueDeliveries(t.Context(), h.Clock(), 2, nil, nil)
+				found, _, err := db.DueDeliveries(t.Context(), h.Clock(), delivery.Room{Limit: 2, Each: 2})
 				must(t, err)
 				if due = found; len(due) > 0 {
 					break
@@ -98,7 +99,7 @@ func TestSubscriptionsThatCannotBeReadLeaveTheOthersTheirTurn(t *testing.T) {
 			if len(due) != 1 || due[0].ID != good.ID {
 				t.Fatalf("due are %+v, want the one that can be read", due)
 			}
-			_, next, err := db.DueDeliveries(t.Context(), h.Clock(), 10, []string{good.ID}, nil)
+			_, next, err := db.DueDeliveries(t.Context(), h.Clock(), delivery.Room{Limit: 10, Each: 10, Busy: []string{good.ID}})
 			must(t, err)
 			if wait := next.Sub(h.Clock()); wait != postponeUnreadable {
 				t.Errorf("the others are looked at again in %s", wait)

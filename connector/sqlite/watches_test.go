@@ -13,6 +13,7 @@ import (
 
 	"github.com/usesoke/soke-connector/connector/storetest"
 	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
 // openStore opens a new database for storetest.
@@ -65,7 +66,7 @@ func populate(h *storetest.Harness) {
 	must(h.T, err)
 	h.Queue("b", "https://two.example/canary-two", 1)
 
-	due, _, err := h.DueDeliveries(ctx, h.Clock(), 1, nil, nil)
+	due, _, err := h.DueDeliveries(ctx, h.Clock(), delivery.Room{Limit: 1, Each: 1})
 	must(h.T, err)
 	must(h.T, h.SettleAttempt(ctx, triggers.Attempt{
 		Delivery: due[0], At: h.Clock(), Outcome: "500", Status: 500, State: triggers.Active, NextAt: h.Clock().Add(time.Minute), Attempts: 1, Failures: 1, FailingSince: h.Clock(),

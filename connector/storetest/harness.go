@@ -11,6 +11,7 @@ import (
 
 	"github.com/usesoke/soke-connector/connector/soke"
 	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
 // Harness is a store, a clock, and what users and engines do with them. Its methods end the test when
@@ -238,7 +239,7 @@ func (h *Harness) newest(feedID string) []string {
 // due returns the deliveries that are due now.
 func (h *Harness) due() []triggers.DueDelivery {
 	h.Helper()
-	due, _, err := h.DueDeliveries(h.Context(), h.Clock(), 1000, nil, nil)
+	due, _, err := h.DueDeliveries(h.Context(), h.Clock(), delivery.Room{Limit: 1000, Each: 1000})
 	h.must(err)
 	return due
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/usesoke/soke-connector/triggers"
+	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
 // Queue makes a subscription with so many deliveries that wait, "1" being the oldest.
@@ -39,7 +40,7 @@ var outbox = []promise{
 		h.failed(d, triggers.Active, h.Clock().Add(2*time.Hour))
 		h.Research(s.WatchID, Words("behind")...)
 		h.expect("due before the time", len(h.due()), 0)
-		_, next, err := h.DueDeliveries(h.Context(), h.Clock(), 10, nil, nil)
+		_, next, err := h.DueDeliveries(h.Context(), h.Clock(), delivery.Room{Limit: 10, Each: 10})
 		h.must(err)
 		h.expect("next", next, h.Clock().Add(time.Hour))
 		h.Pass(time.Hour)
@@ -55,12 +56,30 @@ var outbox = []promise{
 		first := h.Queue("a", "https://one.example/1", 1)
 		h.Queue("b", "https://two.example/2", 1)
 		third := h.Queue("c", "https://three.example/3", 1)
-		due, _, err := h.DueDeliveries(h.Context(), h.Clock(), 2, nil, nil)
+		due, _, err := h.DueDeliveries(h.Context(), h.Clock(), delivery.Room{Limit: 2, Each: 2})
 		h.must(err)
 		h.expect("within the limit, the first", line(len(due), due[0].ID), line(2, first.ID))
-		due, _, err = h.DueDeliveries(h.Context(), h.Clock(), 10, []string{first.ID}, []string{"two.example"})
+		due, _, err = h.DueDeliveries(h.Context(), h.Clock(), delivery.Room{Limit: 10, Each: 10, Busy: []string{first.ID}, Hosts: []string{"two.example"}})
 		h.must(err)
 		h.expect("neither busy nor held", line(len(due), due[0].ID), line(1, third.ID))
+	}},
+	{"connections take turns: the queue of one does not hide another's delivery", func(h *Harness) {
+		for i := range 5 {
+			h.subscribe("a", "new-keyword", "espresso", fmt.Sprint("https://one.example/", i))
+		}
+		h.Queue("a", "https://one.example/5", 1)
+		victim := h.Queue("b", "https://two.example/1", 1)
+		due, _, err := h.DueDeliveries(h.Context(), h.Clock(), delivery.Room{Limit: 4, Each: 3})
+		h.must(err)
+		h.expect("due of one connection and the other", line(len(due), due[3].ID), line(4, victim.ID))
+		full := delivery.Room{Limit: 4, Each: 3, Connections: []string{due[0].ConnectionID}}
+		due, next, err := h.DueDeliveries(h.Context(), h.Clock(), full)
+		h.must(err)
+		h.expect("beside a connection that has its share", line(len(due), due[0].ID, next.IsZero()), line(1, victim.ID, true))
+		// What has waited longest comes first, also behind something that is busy.
+		due, _, err = h.DueDeliveries(h.Context(), h.Clock(), delivery.Room{Limit: 1, Each: 1, Busy: []string{victim.ID}})
+		h.must(err)
+		h.expect("one place", line(len(due), due[0].ID != victim.ID), line(1, true))
 	}},
 	{"what became of the latest attempt is told", func(h *Harness) {
 		s := h.Queue("a", "https://example.com/1", 1)

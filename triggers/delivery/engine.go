@@ -41,6 +41,8 @@ type EngineOptions struct {
 	UserAgent string
 	// Workers bounds the attempts at one time. 0 is 64.
 	Workers int
+	// PerConnection bounds those of one connection. 0 is 8.
+	PerConnection int
 	// Observe, if set, is told of each attempt. It must be safe for concurrent use.
 	Observe func(platform string, outcome Outcome, sinceCreated time.Duration)
 	// Now is the clock; nil is time.Now.
@@ -53,6 +55,7 @@ type Engine struct {
 	background.Loop
 	client   *http.Client
 	hosts    *hosts
+	places   *places
 	attempts background.Named // by subscription
 }
 
@@ -64,6 +67,9 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	if o.Workers <= 0 {
 		o.Workers = 64
 	}
+	if o.PerConnection <= 0 {
+		o.PerConnection = 8
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -72,6 +78,7 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	}
 	return &Engine{
 		EngineOptions: o, Loop: background.NewLoop(), client: o.Guard.Client(Patience), hosts: newHosts(),
+		places: newPlaces(o.PerConnection),
 	}, nil
 }
 
@@ -97,19 +104,17 @@ func (e *Engine) Settled(ctx context.Context) error { return e.attempts.Settled(
 func (e *Engine) Round(ctx context.Context) (time.Duration, error) {
 	for {
 		now := e.Now()
-		free, busy := e.free()
-		if free == 0 {
+		room, release := e.room(now)
+		if room.Limit <= 0 {
 			return idle, nil
 		}
-		held, release := e.hosts.held(now)
-		due, next, err := e.Store.DueDeliveries(ctx, now, free, busy, held)
+		due, next, err := e.Store.DueDeliveries(ctx, now, room)
 		if err != nil {
 			return 0, err
 		}
 		started := 0
 		for _, d := range due {
-			if e.hosts.enter(d.Host, now) {
-				e.start(ctx, d)
+			if e.start(ctx, d, now) {
 				started++
 			}
 		}
@@ -127,21 +132,41 @@ func (e *Engine) Round(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// free returns how many attempts may begin, and the subscriptions that have one under way.
-func (e *Engine) free() (int, []string) {
+// room returns what may begin now, and how long until the first of the hosts that may have no attempt
+// may have one.
+func (e *Engine) room(now time.Time) (room Room, release time.Duration) {
 	if e.attempts.Ended() {
-		return 0, nil
+		return Room{}, idle
 	}
-	busy := e.attempts.IDs()
-	return e.Workers - len(busy), busy
+	room.Busy = e.attempts.IDs()
+	room.Limit, room.Each = e.Workers-len(room.Busy), e.PerConnection
+	room.Connections = e.places.full()
+	room.Hosts, release = e.hosts.held(now)
+	return room, release
 }
 
-// start tries a delivery in the background.
-func (e *Engine) start(ctx context.Context, d triggers.DueDelivery) {
-	e.attempts.Begin(d.ID, func() { e.try(context.WithoutCancel(ctx), d) }, func() {
+// start tries a delivery in the background, and reports whether its connection and its host have a
+// place for it.
+func (e *Engine) start(ctx context.Context, d triggers.DueDelivery, now time.Time) bool {
+	if !e.places.take(d.ConnectionID) {
+		return false
+	}
+	if !e.hosts.enter(d.Host, now) {
+		e.places.leave(d.ConnectionID)
+		return false
+	}
+	leave := func() {
 		e.hosts.leave(d.Host)
+		e.places.leave(d.ConnectionID)
+	}
+	begun := e.attempts.Begin(d.ID, func() { e.try(context.WithoutCancel(ctx), d) }, func() {
+		leave()
 		e.Wake()
 	})
+	if !begun {
+		leave()
+	}
+	return begun
 }
 
 // try makes one attempt and keeps what became of it.

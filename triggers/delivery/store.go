@@ -10,9 +10,19 @@ import (
 // Store keeps the outbox. Its methods are safe for concurrent use.
 type Store interface {
 	// DueDeliveries returns the oldest waiting delivery of subscriptions whose next attempt is due
-	// at now, the longest waiting first: at most limit, none of the subscriptions in busy, none of
-	// the hosts in held. next is when the next of the others is due; zero if none is.
-	DueDeliveries(ctx context.Context, now time.Time, limit int, busy, held []string) (due []triggers.DueDelivery, next time.Time, err error)
+	// at now, as far as there is room, those connections first that have waited longest. next is
+	// when the next of the others that there is room for is due; zero if none is.
+	DueDeliveries(ctx context.Context, now time.Time, room Room) (due []triggers.DueDelivery, next time.Time, err error)
 	// SettleAttempt keeps what became of an attempt.
 	SettleAttempt(ctx context.Context, a triggers.Attempt) error
+}
+
+// Room is what attempts may begin.
+type Room struct {
+	// Limit is how many may, Each how many of one connection.
+	Limit, Each int
+	// Busy are the subscriptions that have one under way.
+	Busy []string
+	// Connections and Hosts are those that may have none now.
+	Connections, Hosts []string
 }
