@@ -118,7 +118,14 @@ func (s *Server) subscribeTest(ctx context.Context, t triggers.Trigger, asked tr
 		}
 		test.Sample = append(test.Sample, b)
 	}
-	return s.Watching.Store.SubscribeTest(ctx, test)
+	made, err := s.Watching.Store.SubscribeTest(ctx, test)
+	if errors.Is(err, triggers.ErrTooManyTests) {
+		return made, &soke.Error{
+			Code: soke.InvalidInput, NotSent: true, Field: "test", Label: "Test", Err: err,
+			Message: "Wait three minutes and test again: too many tests of this connection wait for their first event.",
+		}
+	}
+	return made, err
 }
 
 // checkTarget refuses what webhooks may not reach, and returns the target's host.

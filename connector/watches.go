@@ -52,6 +52,7 @@ type WatchStore interface {
 	// Uses counts the uses of the key's watch; 0 if there is none.
 	Uses(ctx context.Context, key soke.Key, o triggers.Opening) (int, error)
 	Subscribe(ctx context.Context, s triggers.Subscribing) (triggers.Subscribed, error)
+	// SubscribeTest fails with triggers.ErrTooManyTests, too.
 	SubscribeTest(ctx context.Context, t triggers.Testing) (triggers.Subscribed, error)
 	FindSubscription(ctx context.Context, key soke.Key, platform, id string) (triggers.Subscription, triggers.Watch, error)
 	FindTarget(ctx context.Context, key soke.Key, platform, target string) (triggers.Subscription, triggers.Watch, error)

@@ -563,6 +563,20 @@ func TestATestSubscriptionShowsOneDeliveryAndEnds(t *testing.T) {
 	}
 }
 
+func TestATestBeyondTheTwentiethIsRefusedInWords(t *testing.T) {
+	w := startWatching(t)
+	in := receive(t)
+	for i := range 21 {
+		a := w.post("/v1/n8n/triggers/new-keyword/subscriptions", fmt.Sprintf(`{%s,"targetUrl":"%s/%d","test":true}`, espresso, in.URL, i))
+		switch {
+		case i < 20 && a.status != 201:
+			t.Fatalf("test %d: %d %s", i, a.status, a.body)
+		case i == 20 && (a.status != 400 || a.failure(t)["field"] != "test" || !strings.Contains(a.failure(t)["message"].(string), "too many tests")):
+			t.Errorf("one more: %d %s", a.status, a.body)
+		}
+	}
+}
+
 func TestPollsDoNotRepeatAFirstResearchThatMayHaveBeenCharged(t *testing.T) {
 	for key, want := range map[string]int{"garbled": 1, "broken": 30} {
 		w := startWatching(t)

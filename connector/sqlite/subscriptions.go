@@ -65,7 +65,13 @@ func (db *DB) Subscribe(ctx context.Context, s triggers.Subscribing) (out trigge
 	return out, nil
 }
 
-// SubscribeTest makes a subscription for one delivery of the newest events, or of the sample.
+// maxTests is how many test subscriptions a connection may have at a time. They are free, and each
+// has the outbox wait for its receiver.
+const maxTests = 20
+
+// SubscribeTest makes a subscription for one delivery of the newest events, or of the sample. Asked
+// for again, the delivery takes the place of the one that waits. It fails with
+// triggers.ErrTooManyTests.
 func (db *DB) SubscribeTest(ctx context.Context, t triggers.Testing) (out triggers.Subscribed, err error) {
 	err = db.write(ctx, "subscribe for a test", func(ctx context.Context, tx *sql.Tx) error {
 		connection, err := db.makeConnection(ctx, tx, t.Key, t.Now)
@@ -91,30 +97,48 @@ func (db *DB) SubscribeTest(ctx context.Context, t triggers.Testing) (out trigge
 		if out, err = db.subscribe(ctx, tx, connection, t.Subscribing, watchID, feedID, t.Until); err != nil {
 			return err
 		}
+		if err := db.boundTests(ctx, tx, connection, t.Now); err != nil {
+			return err
+		}
 		out.Watch = w
 		out.Watch.ID = watchID
 		body, err := json.Marshal(events)
 		if err != nil {
 			return err
 		}
-		result, err := db.writer.exec(ctx, tx, `
+		if _, err := db.writer.exec(ctx, tx, "UPDATE deliveries SET state = 'dropped' WHERE subscription_id = ? AND kind = 'test' AND state = 'pending'", out.ID); err != nil {
+			return err
+		}
+		if _, err := db.writer.exec(ctx, tx, `
 			INSERT INTO deliveries (id, subscription_id, kind, watch_id, run_id, feed_id, body, state, created_at)
-			VALUES (?, ?, 'test', ?, '', ?, ?, 'pending', ?) ON CONFLICT DO NOTHING`,
-			triggers.DeliveryID(out.ID, fmt.Sprint("test ", t.Now.UnixNano())), out.ID, watchID, feedID, string(body), t.Now.UnixMilli())
-		if err != nil {
+			VALUES (?, ?, 'test', ?, '', ?, ?, 'pending', ?)`,
+			triggers.DeliveryID(out.ID, "test "+triggers.Nonce(10)), out.ID, watchID, feedID, string(body), t.Now.UnixMilli()); err != nil {
 			return err
 		}
-		added, err := result.RowsAffected()
-		if err != nil {
+		if err := db.wakeSubscription(ctx, tx, out.ID, t.Now); err != nil {
 			return err
 		}
-		out.Undelivered += int(added)
-		return db.wakeSubscription(ctx, tx, out.ID, t.Now)
+		out.Subscription, err = readSubscription(ctx, tx, out.ID)
+		return err
 	})
+	if errors.Is(err, triggers.ErrTooManyTests) {
+		return triggers.Subscribed{}, triggers.ErrTooManyTests
+	}
 	if err != nil {
 		return triggers.Subscribed{}, fmt.Errorf("subscribing for a test: %w", err)
 	}
 	return out, nil
+}
+
+// boundTests refuses a connection more test subscriptions than it may have.
+func (db *DB) boundTests(ctx context.Context, tx *sql.Tx, connection string, now time.Time) error {
+	var live int
+	err := tx.QueryRowContext(ctx, "SELECT count(*) FROM subscriptions WHERE connection_id = ? AND test_until > ? AND state != 'ended'",
+		connection, now.UnixMilli()).Scan(&live)
+	if err == nil && live > maxTests {
+		return triggers.ErrTooManyTests
+	}
+	return err
 }
 
 // readNewest returns the newest events of a feed, oldest first.
@@ -158,8 +182,12 @@ func (db *DB) subscribe(ctx context.Context, tx *sql.Tx, connection string, s tr
 			return out, err
 		}
 	}
-	out.Subscription, err = scanSubscription(tx.QueryRowContext(ctx, "SELECT "+subscriptionColumns+" FROM subscriptions s WHERE s.id = ?", id).Scan)
+	out.Subscription, err = readSubscription(ctx, tx, id)
 	return out, err
+}
+
+func readSubscription(ctx context.Context, tx *sql.Tx, id string) (triggers.Subscription, error) {
+	return scanSubscription(tx.QueryRowContext(ctx, "SELECT "+subscriptionColumns+" FROM subscriptions s WHERE s.id = ?", id).Scan)
 }
 
 func (db *DB) insertSubscription(ctx context.Context, tx *sql.Tx, connection string, s triggers.Subscribing, watchID, feedID string, hash []byte, until time.Time) (id, token string, err error) {

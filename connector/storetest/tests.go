@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/usesoke/soke-connector/triggers"
@@ -58,6 +60,30 @@ var tests = []promise{
 		h.test("espresso")
 		h.test("espresso")
 		h.expect("due", len(h.due()), 1)
+	}},
+	{"a test that is asked for again shows what is newest, in place of what waits", func(h *Harness) {
+		h.test("tea")
+		w := h.Open("a", "new-keyword", "espresso").Watch.ID
+		h.Research(w, Words("kettle")...)
+		h.expect("undelivered", h.test("espresso").Undelivered, 1)
+		h.expect("delivery", h.told(h.one().Delivery.Events), "[kettle]")
+	}},
+	{"a key has twenty tests at a time, each of which can be made again", func(h *Harness) {
+		ask := func(user string, i int) error {
+			_, err := h.SubscribeTest(h.Context(), h.testing(user, "espresso", fmt.Sprint("https://example.com/", i)))
+			return err
+		}
+		for i := range 20 {
+			h.must(ask("a", i))
+		}
+		if err := ask("a", 20); !errors.Is(err, triggers.ErrTooManyTests) {
+			h.Errorf("one more: %v", err)
+		}
+		h.must(ask("a", 0))
+		h.must(ask("b", 20))
+		h.expect("due", len(h.due()), 21)
+		h.Pass(151 * time.Second)
+		h.must(ask("a", 20))
 	}},
 	{"a test gets no events of runs and hears of no pause", func(h *Harness) {
 		w := h.Open("a", "new-keyword", "espresso").Watch.ID
