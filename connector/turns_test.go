@@ -35,6 +35,51 @@ func soon[T any](t *testing.T, what string, happens <-chan T) {
 	}
 }
 
+func TestWhoAsksForTimeHoldsItsHostAndOtherKeysForAMinuteAtMost(t *testing.T) {
+	for _, c := range []struct {
+		platform string
+		status   int
+		response string
+	}{{"zapier", 429, ""}, {"make", 400, "Queue is full."}} {
+		w := startWatching(t)
+		in := receive(t, c.status)
+		in.wait, in.response = "7200", c.response
+		const other = "sk_live_somebody_else"
+		got := func(path string) (n int) {
+			for _, a := range in.all() {
+				if a.path == path {
+					n++
+				}
+			}
+			return n
+		}
+		w.subscribe(c.platform, "research-completed", espresso, in.URL+"/asks")
+		w.research(0)
+		w.pass(time.Hour)
+		in.set(200)
+		w.subscribe(c.platform, "research-completed", `"topic":"tea","schedule":"@every 1h"`, in.URL+"/same-key")
+		w.subscribe(c.platform, "research-completed", `"topic":"tea","schedule":"@every 1h"`, in.URL+"/other-key", "X-Soke-Key", other)
+		test := func(path string, headers ...string) {
+			w.post("/v1/"+c.platform+"/triggers/new-keyword/subscriptions", fmt.Sprintf(`{%s,"targetUrl":"%s%s","test":true}`, espresso, in.URL, path), headers...)
+		}
+		test("/same-key")
+		test("/other-key", "X-Soke-Key", other)
+		for _, step := range []struct {
+			pass                      time.Duration
+			asks, sameKey, anotherKey int
+		}{{0, 1, 0, 0}, {59 * time.Second, 1, 0, 0}, {2 * time.Second, 1, 0, 1}, {time.Minute, 1, 0, 1}} {
+			w.pass(step.pass)
+			if a, s, o := got("/asks"), got("/same-key"), got("/other-key"); a != step.asks || s != step.sameKey || o != step.anotherKey {
+				t.Errorf("%s after %s: %d, %d and %d arrived, want %+v", c.platform, step.pass, a, s, o, step)
+			}
+		}
+		w.pass(2 * time.Hour)
+		if got("/asks") < 2 || got("/same-key") < 1 {
+			t.Errorf("%s after the wait: %d and %d arrived", c.platform, got("/asks"), got("/same-key"))
+		}
+	}
+}
+
 func TestReceiversOfOneKeyThatHangLeaveWorkersToTheOthers(t *testing.T) {
 	names := &addresses{known: map[string]string{}}
 	w := startWatching(t, func(s *setup) { s.guard.Resolver = names.resolver() })

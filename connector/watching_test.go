@@ -158,6 +158,7 @@ type target struct {
 
 type arrival struct {
 	method string
+	path   string
 	header http.Header
 	raw    []byte
 	body   map[string]any
@@ -172,7 +173,7 @@ func receive(t *testing.T, answers ...int) *target {
 }
 
 func (in *target) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := arrival{method: r.Method, header: r.Header.Clone()}
+	a := arrival{method: r.Method, path: r.URL.Path, header: r.Header.Clone()}
 	a.raw, _ = io.ReadAll(r.Body)
 	_ = json.Unmarshal(a.raw, &a.body)
 	in.mu.Lock()
@@ -190,6 +191,13 @@ func (in *target) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, in.response)
+}
+
+// set changes what it answers.
+func (in *target) set(answers ...int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.answers, in.wait, in.response = answers, "", ""
 }
 
 func (in *target) all() []arrival {

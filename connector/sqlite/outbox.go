@@ -103,19 +103,25 @@ func (db *DB) DueDeliveries(ctx context.Context, now time.Time, room delivery.Ro
 	return due, next, nil
 }
 
-// mayTry is what a subscription has to be for an attempt, of a room's lists ?1 to ?3. A paused
+// mayTry is what a subscription has to be for an attempt, of a room's lists ?1 to ?4. A paused
 // subscription whose waiting deliveries were dropped as too old keeps its time; it is passed over
 // until it has a delivery again.
 const mayTry = `id NOT IN (SELECT value FROM json_each(?1)) AND connection_id NOT IN (SELECT value FROM json_each(?2))
 	AND host NOT IN (SELECT value FROM json_each(?3))
+	AND (connection_id, host) NOT IN (SELECT value ->> 'Connection', value ->> 'Host' FROM json_each(?4))
 	AND EXISTS (SELECT 1 FROM deliveries WHERE subscription_id = subscriptions.id AND state = 'pending')`
+
+// lists are the parameters of mayTry.
+func lists(room delivery.Room) []any {
+	pairs, _ := json.Marshal(append([]delivery.Pair{}, room.Pairs...)) // strings always encode
+	return []any{jsonList(room.Busy), jsonList(room.Connections), jsonList(room.Hosts), string(pairs)}
+}
 
 // turns returns the subscriptions whose attempts are due: a few of each connection that has any, the
 // connections in the order of their longest wait.
 func turns(ctx context.Context, tx *sql.Tx, now time.Time, room delivery.Room) ([]string, error) {
-	busy, connections, hosts := jsonList(room.Busy), jsonList(room.Connections), jsonList(room.Hosts)
-	rows, err := tx.QueryContext(ctx, "SELECT id FROM subscriptions WHERE next_attempt_at > ?4 AND "+mayTry+" ORDER BY next_attempt_at LIMIT ?5",
-		busy, connections, hosts, now.Add(longestWait).UnixMilli(), room.Limit)
+	rows, err := tx.QueryContext(ctx, "SELECT id FROM subscriptions WHERE next_attempt_at > ?5 AND "+mayTry+" ORDER BY next_attempt_at LIMIT ?6",
+		append(lists(room), now.Add(longestWait).UnixMilli(), room.Limit)...)
 	if err != nil {
 		return nil, err
 	}
@@ -125,10 +131,10 @@ func turns(ctx context.Context, tx *sql.Tx, now time.Time, room delivery.Room) (
 	}
 	rows, err = tx.QueryContext(ctx, `
 		SELECT s.id FROM connections c CROSS JOIN subscriptions s ON s.id IN (
-			SELECT id FROM subscriptions WHERE connection_id = c.id AND next_attempt_at <= ?4 AND `+mayTry+` ORDER BY next_attempt_at LIMIT ?5)
-		WHERE c.next_attempt_at <= ?4 AND c.id NOT IN (SELECT value FROM json_each(?2))
-		ORDER BY c.next_attempt_at, s.next_attempt_at LIMIT ?6`,
-		busy, connections, hosts, now.UnixMilli(), room.Each, room.Limit-len(misdated))
+			SELECT id FROM subscriptions WHERE connection_id = c.id AND next_attempt_at <= ?5 AND `+mayTry+` ORDER BY next_attempt_at LIMIT ?6)
+		WHERE c.next_attempt_at <= ?5 AND c.id NOT IN (SELECT value FROM json_each(?2))
+		ORDER BY c.next_attempt_at, s.next_attempt_at LIMIT ?7`,
+		append(lists(room), now.UnixMilli(), room.Each, room.Limit-len(misdated))...)
 	if err != nil {
 		return nil, err
 	}
@@ -139,8 +145,8 @@ func turns(ctx context.Context, tx *sql.Tx, now time.Time, room delivery.Room) (
 // nextTurn returns when the next attempt will be due that is not due at now; zero if there is none.
 func nextTurn(ctx context.Context, tx *sql.Tx, now time.Time, room delivery.Room) (time.Time, error) {
 	var at int64
-	err := tx.QueryRowContext(ctx, "SELECT next_attempt_at FROM subscriptions WHERE next_attempt_at > ?4 AND "+mayTry+" ORDER BY next_attempt_at LIMIT 1",
-		jsonList(room.Busy), jsonList(room.Connections), jsonList(room.Hosts), now.UnixMilli()).Scan(&at)
+	err := tx.QueryRowContext(ctx, "SELECT next_attempt_at FROM subscriptions WHERE next_attempt_at > ?5 AND "+mayTry+" ORDER BY next_attempt_at LIMIT 1",
+		append(lists(room), now.UnixMilli())...).Scan(&at)
 	if errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, nil
 	}

@@ -63,6 +63,14 @@ var outbox = []promise{
 		h.must(err)
 		h.expect("neither busy nor held", line(len(due), due[0].ID), line(1, third.ID))
 	}},
+	{"a host may be held for one connection alone", func(h *Harness) {
+		s := h.Queue("a", "https://one.example/1", 1)
+		other := h.Queue("b", "https://one.example/2", 1)
+		room := delivery.Room{Limit: 10, Each: 10, Pairs: []delivery.Pair{{Connection: s.ConnectionID, Host: "one.example"}, {Connection: other.ConnectionID, Host: "two.example"}}}
+		due, _, err := h.DueDeliveries(h.Context(), h.Clock(), room)
+		h.must(err)
+		h.expect("the other one's", line(len(due), due[0].ID), line(1, other.ID))
+	}},
 	{"connections take turns: the queue of one does not hide another's delivery", func(h *Harness) {
 		for i := range 5 {
 			h.subscribe("a", "new-keyword", "espresso", fmt.Sprint("https://one.example/", i))

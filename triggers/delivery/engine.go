@@ -132,8 +132,8 @@ func (e *Engine) Round(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// room returns what may begin now, and how long until the first of the hosts that may have no attempt
-// may have one.
+// room returns what may begin now, and how long until the first of the hosts that are held
+// is free.
 func (e *Engine) room(now time.Time) (room Room, release time.Duration) {
 	if e.attempts.Ended() {
 		return Room{}, idle
@@ -141,9 +141,11 @@ func (e *Engine) room(now time.Time) (room Room, release time.Duration) {
 	room.Busy = e.attempts.IDs()
 	room.Limit, room.Each = e.Workers-len(room.Busy), e.PerConnection
 	room.Connections = e.places.full()
-	room.Hosts, release = e.hosts.held(now)
+	room.Hosts, room.Pairs, release = e.hosts.held(now)
 	return room, release
 }
+
+func pairOf(d triggers.DueDelivery) Pair { return Pair{d.ConnectionID, d.Host} }
 
 // start tries a delivery in the background, and reports whether its connection and its host have a
 // place for it.
@@ -151,7 +153,7 @@ func (e *Engine) start(ctx context.Context, d triggers.DueDelivery, now time.Tim
 	if !e.places.take(d.ConnectionID) {
 		return false
 	}
-	if !e.hosts.enter(d.Host, now) {
+	if !e.hosts.enter(pairOf(d), now) {
 		e.places.leave(d.ConnectionID)
 		return false
 	}
@@ -175,7 +177,7 @@ func (e *Engine) try(ctx context.Context, d triggers.DueDelivery) {
 	began := e.Now()
 	outcome := e.send(ctx, receiver, d)
 	now := e.Now()
-	e.hosts.answered(d.Host, outcome, now)
+	e.hosts.answered(pairOf(d), outcome, now)
 	e.Observe(d.Platform, outcome, began.Sub(d.Delivery.CreatedAt))
 	attempt := settle(receiver, d, outcome, began, now)
 	level := slog.LevelDebug

@@ -1,7 +1,7 @@
 package delivery
 
 import (
-	"net/http"
+	"maps"
 	"sync"
 	"time"
 
@@ -22,6 +22,9 @@ const (
 	// forgetAfter is how long the silence of a host counts that nobody has tried again. Tunnels get
 	// a name for each session and would fill the memory.
 	forgetAfter = time.Hour
+	// A receiver that asks for time is believed: its connection leaves the host alone for as long. The
+	// others share the host and not the receiver's word: they do for a minute at most.
+	longestHoldOfOthers = time.Minute
 )
 
 // hosts keeps the pace of every target host. It is memory only: a host that is forgotten is met
@@ -29,6 +32,7 @@ const (
 type hosts struct {
 	mu    sync.Mutex
 	known map[string]*host
+	asked map[Pair]time.Time // by connection and host: nothing before
 }
 
 type host struct {
@@ -39,12 +43,16 @@ type host struct {
 	latest  time.Time // when the latest of them ended
 }
 
-func newHosts() *hosts { return &hosts{known: map[string]*host{}} }
+func newHosts() *hosts { return &hosts{known: map[string]*host{}, asked: map[Pair]time.Time{}} }
 
-// enter takes a place for one attempt, if the host has one now.
-func (h *hosts) enter(name string, now time.Time) bool {
+// enter takes a place for one attempt of a connection, if the host has one for it now.
+func (h *hosts) enter(p Pair, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.asked[p].After(now) {
+		return false
+	}
+	name := p.Host
 	t, ok := h.known[name]
 	if !ok {
 		t = &host{pace: rate.NewLimiter(hostRate, hostRate)}
@@ -74,11 +82,17 @@ func (t *host) wait(now time.Time) time.Duration {
 	return 0
 }
 
-// held returns the hosts that may not be tried now, and how long until the first of them may.
-func (h *hosts) held(now time.Time) (names []string, release time.Duration) {
+// held returns the hosts that may not be tried now, those that a connection may not try, and how long
+// until the first of them may be.
+func (h *hosts) held(now time.Time) (names []string, pairs []Pair, release time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	release = idle
+	maps.DeleteFunc(h.asked, func(_ Pair, until time.Time) bool { return !until.After(now) })
+	for p, until := range h.asked {
+		pairs = append(pairs, p)
+		release = min(release, until.Sub(now))
+	}
 	for name, t := range h.known {
 		if wait := t.wait(now); wait > 0 {
 			names = append(names, name)
@@ -89,7 +103,7 @@ func (h *hosts) held(now time.Time) (names []string, release time.Duration) {
 			delete(h.known, name) // nothing is left to remember
 		}
 	}
-	return names, release
+	return names, pairs, release
 }
 
 // leave gives the place of an attempt back.
@@ -110,19 +124,20 @@ func (h *hosts) hold(name string, until time.Time) {
 	}
 }
 
-// answered learns from an outcome: a 429 holds the whole host for its Retry-After, and silence
-// opens the circuit.
-func (h *hosts) answered(name string, o Outcome, now time.Time) {
+// answered learns from an outcome: who asks for time holds the host, and silence opens the circuit.
+func (h *hosts) answered(p Pair, o Outcome, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	t, ok := h.known[name]
+	t, ok := h.known[p.Host]
 	if !ok {
 		return
 	}
 	switch {
-	case o.Status == http.StatusTooManyRequests:
+	case o.holds():
 		t.silent = 0
-		t.until = now.Add(max(o.RetryAfter, time.Second))
+		wait := max(o.RetryAfter, time.Second)
+		h.asked[p] = later(h.asked[p], now.Add(wait))
+		t.until = later(t.until, now.Add(min(wait, longestHoldOfOthers)))
 	case o.Status != 0:
 		t.silent = 0
 	default:
@@ -131,4 +146,11 @@ func (h *hosts) answered(name string, o Outcome, now time.Time) {
 			t.until = now.Add(restFor)
 		}
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

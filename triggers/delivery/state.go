@@ -40,8 +40,8 @@ type Policy struct {
 	Ends []int
 	// Pauses are the statuses of a receiver that is off and may come back.
 	Pauses []int
-	// QueueFull is the text in the body of a 400 that only asks for time; empty is none.
-	// It goes before the lists above.
+	// QueueFull is the text in the body of a 400 that only asks for time and holds the host, as a
+	// 429 does; empty is none. It goes before the lists above.
 	QueueFull string
 }
 
@@ -65,6 +65,9 @@ type Outcome struct {
 	RetryAfter time.Duration // asked for by the receiver, 0 if it did not
 	QueueFull  bool
 }
+
+// holds reports whether the receiver asked that its host be left alone.
+func (o Outcome) holds() bool { return o.Status == http.StatusTooManyRequests || o.QueueFull }
 
 // Answered returns the outcome of an answer. The body may be cut: its first maxAnswer bytes
 // are enough.

@@ -25,4 +25,9 @@ type Room struct {
 	Busy []string
 	// Connections and Hosts are those that may have none now.
 	Connections, Hosts []string
+	// Pairs are connections that may have none on a host now.
+	Pairs []Pair
 }
+
+// Pair is a connection and a host that its receivers are on.
+type Pair struct{ Connection, Host string }
