@@ -65,8 +65,10 @@ type Delivery struct {
 type DueDelivery struct {
 	Subscription
 	Delivery Delivery
-	Target   string
-	Key      soke.Key
+	// Generation tells this attempt's subscribe call from later ones of the same subscription.
+	Generation int64
+	Target     string
+	Key        soke.Key
 	// PreviousKey signs, too, for a while after a rotation; zero otherwise.
 	PreviousKey soke.Key
 }
@@ -81,7 +83,8 @@ type Attempt struct {
 	Status  int // HTTP, 0 without an answer
 	// Delivered ends the delivery.
 	Delivered bool
-	// What the subscription is from now on. State Ended drops what waits.
+	// What the subscription is from now on, unless it was subscribed again meanwhile. State Ended
+	// drops what waits.
 	State  State
 	Reason string
 	// NextAt is when to try again; zero is never by itself.

@@ -160,11 +160,11 @@ func (db *DB) head(ctx context.Context, tx *sql.Tx, id string, now time.Time) (d
 	var first, last sql.NullInt64
 	var body sql.NullString
 	var feed string
-	sub, err := scanSubscription(tx.QueryRowContext(ctx, "SELECT "+subscriptionColumns+`, s.target, c.key, c.previous_key, coalesce(c.previous_until, 0),
+	sub, err := scanSubscription(tx.QueryRowContext(ctx, "SELECT "+subscriptionColumns+`, s.generation, s.target, c.key, c.previous_key, coalesce(c.previous_until, 0),
 		d.id, d.kind, d.watch_id, d.run_id, d.feed_id, d.first_event, d.last_event, d.body, d.attempts, d.failures, coalesce(d.failing_since, 0), d.created_at
 		FROM subscriptions s JOIN connections c ON c.id = s.connection_id
 		JOIN deliveries d ON d.seq = (SELECT seq FROM deliveries WHERE subscription_id = s.id AND state = 'pending' ORDER BY seq LIMIT 1)
-		WHERE s.id = ?`, id).Scan, &target, &key, &previous, &until,
+		WHERE s.id = ?`, id).Scan, &d.Generation, &target, &key, &previous, &until,
 		&d.Delivery.ID, &d.Delivery.Kind, &d.Delivery.WatchID, &d.Delivery.RunID, &feed, &first, &last, &body, &d.Delivery.Attempts, &d.Delivery.Failures, &failing, &created)
 	if err != nil {
 		return d, err
@@ -213,38 +213,54 @@ func readBodies(ctx context.Context, tx *sql.Tx, feed string, first, last int64)
 // SettleAttempt keeps what became of an attempt: see delivery.Store.
 func (db *DB) SettleAttempt(ctx context.Context, a triggers.Attempt) error {
 	err := db.write(ctx, "settle attempt", func(ctx context.Context, tx *sql.Tx) error {
-		d := a.Delivery
-		state := "pending"
-		if a.Delivered {
-			state = "delivered"
-		}
-		if _, err := db.writer.exec(ctx, tx, "INSERT INTO attempts (delivery_id, number, at, duration, outcome) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			d.Delivery.ID, a.Attempts, a.At.UnixMilli(), a.Took.Milliseconds(), a.Outcome); err != nil {
+		id := a.Delivery.ID
+		var current bool
+		err := tx.QueryRowContext(ctx, "SELECT generation = ? FROM subscriptions WHERE id = ?", a.Delivery.Generation, id).Scan(&current)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if _, err := db.writer.exec(ctx, tx, "UPDATE deliveries SET state = ?, attempts = ?, failures = ?, failing_since = ? WHERE id = ? AND state = 'pending'",
-			state, a.Attempts, a.Failures, millis(a.FailingSince), d.Delivery.ID); err != nil {
+		if err := db.keepAttempt(ctx, tx, a, current); err != nil {
 			return err
 		}
-		if a.State == triggers.Ended {
-			if err := db.endSubscription(ctx, tx, d.ID, a.At); err != nil {
+		if current && a.State == triggers.Ended {
+			if err := db.endSubscription(ctx, tx, id, a.At); err != nil {
 				return err
 			}
 		}
-		// Somebody may have ended the subscription while the attempt was on its way: it stays so.
-		_, err := db.writer.exec(ctx, tx, `
+		// Somebody may have ended the subscription while the attempt was on its way, or subscribed
+		// again: it stays so.
+		_, err = db.writer.exec(ctx, tx, `
 			UPDATE subscriptions SET last_at = ?2, last_status = ?3, last_attempts = ?4,
-				state = CASE WHEN state = 'ended' THEN state ELSE ?5 END,
-				reason = CASE WHEN state = 'ended' THEN reason ELSE ?6 END,
+				state = CASE WHEN state = 'ended' OR NOT ?9 THEN state ELSE ?5 END,
+				reason = CASE WHEN state = 'ended' OR NOT ?9 THEN reason ELSE ?6 END,
 				next_attempt_at = CASE WHEN state = 'ended' THEN NULL WHEN ?7 THEN
 					CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE subscription_id = ?1 AND state = 'pending') THEN ?2 END
-				ELSE ?8 END
+				WHEN NOT ?9 THEN next_attempt_at ELSE ?8 END
 			WHERE id = ?1`,
-			d.ID, a.At.UnixMilli(), a.Status, a.Attempts, string(a.State), a.Reason, a.Delivered, millis(a.NextAt))
+			id, a.At.UnixMilli(), a.Status, a.Attempts, string(a.State), a.Reason, a.Delivered, millis(a.NextAt), current)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("settling an attempt: %w", err)
 	}
 	return nil
+}
+
+// keepAttempt writes what became of a delivery. Its row of failures is that of the latest subscribe
+// call, which an older attempt adds nothing to.
+func (db *DB) keepAttempt(ctx context.Context, tx *sql.Tx, a triggers.Attempt, current bool) error {
+	id, state := a.Delivery.Delivery.ID, "pending"
+	if a.Delivered {
+		state = "delivered"
+	}
+	if _, err := db.writer.exec(ctx, tx, "INSERT INTO attempts (delivery_id, number, at, duration, outcome) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		id, a.Attempts, a.At.UnixMilli(), a.Took.Milliseconds(), a.Outcome); err != nil {
+		return err
+	}
+	_, err := db.writer.exec(ctx, tx, `
+		UPDATE deliveries SET state = ?2, attempts = ?3, failures = CASE WHEN ?6 THEN ?4 ELSE failures END,
+			failing_since = CASE WHEN ?6 THEN ?5 ELSE failing_since END
+		WHERE id = ?1 AND state = 'pending'`,
+		id, state, a.Attempts, a.Failures, millis(a.FailingSince), current)
+	return err
 }

@@ -215,13 +215,14 @@ func (db *DB) replaceInput(ctx context.Context, tx *sql.Tx, id string, s trigger
 	return err
 }
 
-// resume starts what waits at once: whoever subscribes again says that the target is there.
+// resume starts what waits at once: whoever subscribes again says that the target is there. What an
+// attempt that is under way says of it is older.
 func (db *DB) resume(ctx context.Context, tx *sql.Tx, id string, now time.Time) error {
 	if _, err := db.writer.exec(ctx, tx, "UPDATE deliveries SET failures = 0, failing_since = NULL WHERE subscription_id = ? AND state = 'pending'", id); err != nil {
 		return err
 	}
 	_, err := db.writer.exec(ctx, tx, `
-		UPDATE subscriptions SET state = 'active', reason = '', ended_at = NULL,
+		UPDATE subscriptions SET state = 'active', reason = '', ended_at = NULL, generation = generation + 1,
 			next_attempt_at = CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE subscription_id = ?1 AND state = 'pending') THEN ?2 END
 		WHERE id = ?1`, id, now.UnixMilli())
 	return err

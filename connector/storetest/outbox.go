@@ -144,6 +144,37 @@ var outbox = []promise{
 		h.expect("due", len(h.due()), 0)
 		h.expect("state", h.subscription("a", s.ID).State, triggers.Ended)
 	}},
+	{"an attempt that began before a new subscribe does not pause what that resumed", func(h *Harness) {
+		s := h.Queue("a", "https://example.com/1", 2)
+		h.failed(h.one(), triggers.Active, h.Clock())
+		d := h.one()
+		h.subscribe("a", "new-keyword", "espresso", "https://example.com/1")
+		h.failed(d, triggers.Paused, time.Time{})
+		got := h.subscription("a", s.ID)
+		h.expect("the subscription", line(got.State, got.Reason, got.Undelivered), "active  2")
+		again := h.one()
+		h.expect("the delivery's attempts and failures", line(again.Delivery.ID == d.Delivery.ID, again.Delivery.Attempts, again.Delivery.Failures, again.Delivery.FailingSince.IsZero()), "true 2 0 true")
+		h.failed(again, triggers.Paused, time.Time{})
+		h.expect("an attempt of its own", h.subscription("a", s.ID).State, triggers.Paused)
+	}},
+	{"an attempt that began before a new subscribe is not made again if it delivered", func(h *Harness) {
+		h.Queue("a", "https://example.com/1", 2)
+		d := h.one()
+		h.subscribe("a", "new-keyword", "espresso", "https://example.com/1")
+		h.delivered(d)
+		h.expect("the next", h.told(h.one().Delivery.Events), "[2]")
+	}},
+	{"an attempt that began before an end and a new subscribe does not end that", func(h *Harness) {
+		s := h.Queue("a", "https://example.com/1", 1)
+		d := h.one()
+		h.must(h.EndSubscription(h.Context(), h.Key("a"), "", "zapier", s.ID, h.Clock()))
+		h.subscribe("a", "new-keyword", "espresso", "https://example.com/1")
+		h.Research(s.WatchID, Words("fresh")...)
+		h.failed(d, triggers.Ended, time.Time{})
+		got := h.subscription("a", s.ID)
+		h.expect("the subscription", line(got.State, got.Undelivered), "active 1")
+		h.expect("the fresh one", h.told(h.one().Delivery.Events), "[fresh]")
+	}},
 	{"an attempt that a clock a year ahead has put off is due when the clock is right again", func(h *Harness) {
 		h.Queue("a", "https://example.com/1", 1)
 		h.Pass(8760 * time.Hour)

@@ -4,6 +4,9 @@
 -- that no connection's queue hides another's single delivery. Kept by the triggers below.
 ALTER TABLE connections ADD COLUMN next_attempt_at INTEGER;
 
+-- Counts subscribe calls, so that an attempt that began before the latest of them is known.
+ALTER TABLE subscriptions ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
+
 CREATE INDEX connections_by_attempt ON connections (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX subscriptions_by_turn ON subscriptions (connection_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX subscriptions_testing ON subscriptions (connection_id, test_until) WHERE test_until IS NOT NULL AND state != 'ended';
