@@ -75,6 +75,7 @@ type setup struct {
 	// watching gets the engines of triggers; nil has no triggers. engine is how its outbox works.
 	watching *watching
 	engine   delivery.EngineOptions
+	outbox   func(*sqlite.DB) delivery.Store // what the outbox asks; nil is the database
 }
 
 func withUpstream(h http.Handler) option {
@@ -138,6 +139,9 @@ func start(t testing.TB, options ...option) *service {
 	if set.watching != nil {
 		set.watching.service = s
 		config.Catalogue.Triggers = triggers.All()
+		if set.outbox != nil {
+			set.engine.Store = set.outbox(db)
+		}
 		config.Watching = set.watching.build(set.engine, client, guard, metrics, logger)
 	}
 	s.server, err = connector.New(config)

@@ -97,7 +97,10 @@ func startWatching(t *testing.T, options ...option) *watching {
 // build makes the engines of a service.
 func (w *watching) build(outbox delivery.EngineOptions, client *soke.Client, guard *delivery.Guard, metrics *connector.Metrics, logger *slog.Logger) *connector.Watching {
 	w.t.Helper()
-	outbox.Store, outbox.Guard, outbox.Receivers, outbox.Logger = w.db, guard, platform.Receivers(platforms()), logger
+	outbox.Guard, outbox.Receivers, outbox.Logger = guard, platform.Receivers(platforms()), logger
+	if outbox.Store == nil {
+		outbox.Store = w.db
+	}
 	outbox.UserAgent, outbox.Now = "soke-connector/test", w.clock
 	if outbox.Observe == nil {
 		outbox.Observe = metrics.ObserveDelivery

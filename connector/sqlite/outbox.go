@@ -253,7 +253,8 @@ func (db *DB) keepAttempt(ctx context.Context, tx *sql.Tx, a triggers.Attempt, c
 	if a.Delivered {
 		state = "delivered"
 	}
-	if _, err := db.writer.exec(ctx, tx, "INSERT INTO attempts (delivery_id, number, at, duration, outcome) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+	if _, err := db.writer.exec(ctx, tx, `INSERT INTO attempts (delivery_id, number, at, duration, outcome) SELECT ?1, ?2, ?3, ?4, ?5
+		WHERE EXISTS (SELECT 1 FROM deliveries WHERE id = ?1) ON CONFLICT DO NOTHING`,
 		id, a.Attempts, a.At.UnixMilli(), a.Took.Milliseconds(), a.Outcome); err != nil {
 		return err
 	}

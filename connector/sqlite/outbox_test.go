@@ -316,6 +316,20 @@ func TestWhateverHappensEveryEventWaitsForEverySubscriptionInOrder(t *testing.T)
 	})
 }
 
+func TestAnAttemptOnADeliveryThatIsGoneIsNoFault(t *testing.T) {
+	h, db := newHarness(t)
+	s := h.Queue("a", "https://one.example/1", 1)
+	due, _, err := db.DueDeliveries(h.Context(), h.Clock(), delivery.Room{Limit: 1, Each: 1})
+	must(t, err)
+	must(t, db.EndSubscription(h.Context(), h.Key("a"), "", "zapier", s.ID, h.Clock()))
+	h.Pass(3 * time.Hour)
+	for range 2 {
+		_, err = db.Prune(h.Context(), Retention{Events: time.Hour, Runs: time.Hour, Attempts: time.Hour}, h.Clock(), 100)
+		must(t, err)
+	}
+	must(t, db.SettleAttempt(h.Context(), triggers.Attempt{Delivery: due[0], At: h.Clock(), Delivered: true, State: triggers.Active, Attempts: 1}))
+}
+
 func TestAPausedSubscriptionWithNothingToDeliverTakesNobodysTurn(t *testing.T) {
 	h, db := newHarness(t)
 	paused := h.Queue("a", "https://one.example/1", 1)

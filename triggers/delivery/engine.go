@@ -6,7 +6,10 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 
 	"github.com/usesoke/soke-connector/connector/background"
 	"github.com/usesoke/soke-connector/connector/soke"
@@ -18,8 +21,11 @@ const (
 	Patience = 15 * time.Second
 	// idle is the longest time without a look at what is due.
 	idle = 30 * time.Second
+	// insists is for how long the engine tries to keep an outcome before it lets the delivery be made
+	// again: a disk that is full may have room again soon, and the receiver has its message.
+	insists = 10 * time.Minute
 	// restAfterFault is how long a host is left alone whose outcome could not be kept.
-	restAfterFault = time.Second
+	restAfterFault = time.Minute
 )
 
 // Receiver is what is peculiar to the receivers of one platform.
@@ -56,6 +62,8 @@ type Engine struct {
 	client   *http.Client
 	hosts    *hosts
 	places   *places
+	draining chan struct{} // closed by Drain
+	drain    sync.Once
 	attempts background.Named // by subscription
 }
 
@@ -78,7 +86,7 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	}
 	return &Engine{
 		EngineOptions: o, Loop: background.NewLoop(), client: o.Guard.Client(Patience), hosts: newHosts(),
-		places: newPlaces(o.PerConnection),
+		places: newPlaces(o.PerConnection), draining: make(chan struct{}),
 	}, nil
 }
 
@@ -90,8 +98,9 @@ func (e *Engine) Run(ctx context.Context) error {
 }
 
 // Drain waits until the attempts that have begun are over, or ctx ends. What is not delivered
-// stays in the outbox.
+// stays in the outbox. An outcome that cannot be kept is given up.
 func (e *Engine) Drain(ctx context.Context) error {
+	e.drain.Do(func() { close(e.draining) })
 	defer e.client.CloseIdleConnections()
 	return e.attempts.Drain(ctx)
 }
@@ -185,11 +194,31 @@ func (e *Engine) try(ctx context.Context, d triggers.DueDelivery) {
 		level = slog.LevelInfo
 	}
 	e.Logger.Log(ctx, level, "delivery attempt", "subscription", d.ID, "delivery", d.Delivery.ID, "outcome", outcome.String(), "attempt", attempt.Attempts, "state", string(attempt.State))
-	if err := e.Store.SettleAttempt(ctx, attempt); err != nil {
+	if err := e.keep(ctx, attempt); err != nil {
 		// The receiver may see this delivery again, under the same webhook-id.
 		e.Logger.ErrorContext(ctx, "a delivery's outcome could not be kept", "delivery", d.Delivery.ID, "cause", err.Error())
 		e.hosts.hold(d.Host, e.Now().Add(restAfterFault))
 	}
+}
+
+// keep repeats what the store has to do for an attempt, whose subscription is busy as long.
+func (e *Engine) keep(ctx context.Context, a triggers.Attempt) error {
+	waiting, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	kept := make(chan struct{})
+	defer close(kept)
+	go func() {
+		select {
+		case <-e.draining:
+			giveUp()
+		case <-kept:
+		}
+	}()
+	_, err := backoff.Retry(waiting, func() (struct{}, error) { return struct{}{}, e.Store.SettleAttempt(ctx, a) },
+		backoff.WithMaxElapsedTime(insists), backoff.WithNotify(func(err error, _ time.Duration) {
+			e.Logger.ErrorContext(ctx, "a delivery's outcome could not be kept yet", "delivery", a.Delivery.Delivery.ID, "cause", err.Error())
+		}))
+	return err
 }
 
 // settle turns an outcome into what becomes of the delivery and its subscription.

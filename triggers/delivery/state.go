@@ -27,8 +27,8 @@ const (
 // TargetFailing is the reason of a pause that the target caused.
 const TargetFailing = "TARGET_FAILING"
 
-// backoff is the wait after the first, second, … failure in a row; the last one repeats.
-var backoff = [...]time.Duration{
+// waits are how long to wait after the first, second, … failure in a row; the last one repeats.
+var waits = [...]time.Duration{
 	5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute,
 	time.Hour, 3 * time.Hour, 6 * time.Hour,
 }
@@ -180,8 +180,8 @@ func Next(p Policy, s State, o Outcome, now time.Time, jitter func() float64) De
 // backoffAfter returns the wait before the next attempt when so many failures came before
 // the latest one.
 func backoffAfter(failures int, jitter float64) time.Duration {
-	last := len(backoff) - 1
-	base := backoff[min(max(failures, 0), last)]
+	last := len(waits) - 1
+	base := waits[min(max(failures, 0), last)]
 	spread := time.Duration(min(max(jitter, 0), 1) * float64(base/5))
-	return min(base+spread, backoff[last])
+	return min(base+spread, waits[last])
 }
