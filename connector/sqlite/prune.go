@@ -46,8 +46,12 @@ func (keep Retention) prunings(now time.Time, limit int) []pruning {
 			"SELECT id FROM runs WHERE at < ?1 ORDER BY at LIMIT ?2", []any{before(keep.Runs), limit}},
 		{"occurrences", "DELETE FROM occurrences WHERE (watch_id, due_at, outcome) IN",
 			"SELECT watch_id, due_at, outcome FROM occurrences WHERE at < ?1 ORDER BY at LIMIT ?2", []any{before(keep.Runs), limit}},
+		{"deliveries of tests", "UPDATE deliveries SET state = 'dropped' WHERE seq IN",
+			`SELECT d.seq FROM subscriptions s CROSS JOIN deliveries d ON d.subscription_id = s.id AND d.state = 'pending'
+			WHERE s.test_until < ?1 AND s.state != 'ended' LIMIT ?2`, []any{now.UnixMilli(), limit}},
 		{"tests", "UPDATE subscriptions SET state = 'ended', next_attempt_at = NULL, ended_at = ?1 WHERE id IN",
-			"SELECT id FROM subscriptions WHERE test_until < ?1 AND state != 'ended' LIMIT ?2", []any{now.UnixMilli(), limit}},
+			"SELECT id FROM subscriptions WHERE test_until < ?1 AND state != 'ended' AND NOT EXISTS (SELECT 1 FROM deliveries WHERE subscription_id = subscriptions.id AND state = 'pending') LIMIT ?2",
+			[]any{now.UnixMilli(), limit}},
 		{"subscriptions", "DELETE FROM subscriptions WHERE id IN",
 			"SELECT id FROM subscriptions WHERE state = 'ended' AND ended_at < ?1 LIMIT ?2", []any{before(keep.Events), limit}},
 		{"callbacks", "DELETE FROM callbacks WHERE id IN",

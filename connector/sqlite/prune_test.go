@@ -3,10 +3,44 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/usesoke/soke-connector/triggers"
 )
+
+func TestATestWhoseTimeIsOverLeavesNothingToTheNextOne(t *testing.T) {
+	h, db := newHarness(t)
+	keep := Retention{Events: time.Hour, Runs: time.Hour, Attempts: time.Hour}
+	test := func() triggers.Subscribed {
+		t.Helper()
+		made, err := db.SubscribeTest(h.Context(), triggers.Testing{
+			Subscribing: h.Subscribing("a", "new-keyword", "espresso", "https://one.example/1"), Until: h.Clock().Add(150 * time.Second),
+			Sample: []json.RawMessage{json.RawMessage(`{"keyword":"sample"}`)},
+		})
+		must(t, err)
+		return made
+	}
+	old := test()
+	h.Pass(5 * time.Minute)
+	for more := true; more; {
+		var err error
+		more, err = db.Prune(h.Context(), keep, h.Clock(), 1)
+		must(t, err)
+	}
+	ended, _, err := db.FindSubscription(h.Context(), h.Key("a"), "zapier", old.ID)
+	must(t, err)
+	if ended.State != triggers.Ended || ended.Undelivered != 0 {
+		t.Errorf("after its time the test is %s with %d waiting", ended.State, ended.Undelivered)
+	}
+	real, err := db.Subscribe(h.Context(), h.Subscribing("a", "new-keyword", "espresso", "https://one.example/1"))
+	must(t, err)
+	if real.Undelivered != 0 {
+		t.Errorf("the next subscription begins with %d deliveries", real.Undelivered)
+	}
+}
 
 func TestPruningLooksAtNoRowThatItDoesNotDelete(t *testing.T) {
 	db := openNew(t)
