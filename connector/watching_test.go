@@ -512,6 +512,22 @@ func TestSubscribingAgainIsTheSameSubscription(t *testing.T) {
 	}
 }
 
+func TestWhatWaitsIsCalledWhatItWasWhenTheSubscriptionWasOfAnotherTrigger(t *testing.T) {
+	w := startWatching(t)
+	in := receive(t, 500)
+	made := w.subscribe("zapier", "new-keyword", espresso, in.URL)
+	w.research(0)
+	w.pass(time.Hour)
+	in.set(200)
+	again := w.subscribe("zapier", "research-completed", espresso, in.URL)
+	w.pass(time.Second)
+	last := in.all()[len(in.all())-1].body
+	events := last["events"].([]any)
+	if again["id"] != made["id"] || last["type"] != "new-keyword" || events[0].(map[string]any)["type"] != "new-keyword" {
+		t.Errorf("%v events are sent as %v", events[0].(map[string]any)["type"], last["type"])
+	}
+}
+
 func TestOnlyItsKeyOrItsTokenEndsASubscription(t *testing.T) {
 	w := startWatching(t)
 	in := receive(t)

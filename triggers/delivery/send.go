@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -90,6 +91,12 @@ func (r Receiver) message(d triggers.DueDelivery) message {
 	}
 	if m.Events == nil {
 		m.Events = []json.RawMessage{}
+	}
+	if n := len(m.Events); n > 0 {
+		// The subscription may have got another trigger since, and a test is of no run of its own.
+		var newest struct{ Type, RunID string }
+		_ = json.Unmarshal(m.Events[n-1], &newest) // what does not decode says nothing
+		m.Type, m.RunID = cmp.Or(newest.Type, m.Type), cmp.Or(m.RunID, newest.RunID)
 	}
 	if d.Delivery.Kind == triggers.DeliverPaused {
 		m.Type = pausedType
