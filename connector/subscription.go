@@ -103,7 +103,7 @@ func (s *Server) subscribe(c echo.Context, k *call, t triggers.Trigger) error {
 		status = http.StatusCreated
 	}
 	return c.JSON(status, subscribedAnswer{
-		ID: made.ID, WatchID: made.Watch.ID, NextRunAt: timeOrNil(made.Watch.DueAt),
+		ID: made.ID, WatchID: made.Watch.ID, NextRunAt: nextRunAt(made.Watch),
 		CreditsPerMonth: t.Credits * opening.Schedule.RunsPerMonth(opening.Now),
 		SigningSecret:   delivery.SigningSecret(opening.Key, made.ID), UnsubscribeToken: made.Token,
 	})
@@ -155,12 +155,20 @@ func (s *Server) findTarget(c echo.Context, k *call, _ triggers.Trigger) error {
 	if target == "" {
 		return &schemas.FieldError{Field: "targetUrl", Label: "Target URL", Problem: "it is missing", Accepted: "the target of a subscription, as a query parameter"}
 	}
-	found, watch, err := s.Watching.Store.FindTarget(c.Request().Context(), k.session.Credential().Key, string(k.platform()), target)
+	cred := k.session.Credential()
+	if err := needKey(cred); err != nil {
+		return err
+	}
+	found, watch, err := s.Watching.Store.FindTarget(c.Request().Context(), cred.Key, string(k.platform()), target)
 	return s.writeSubscription(c, found, watch, err)
 }
 
 func (s *Server) showSubscription(c echo.Context, k *call, _ triggers.Trigger) error {
-	found, watch, err := s.Watching.Store.FindSubscription(c.Request().Context(), k.session.Credential().Key, string(k.platform()), c.Param("id"))
+	cred := k.session.Credential()
+	if err := needKey(cred); err != nil {
+		return err
+	}
+	found, watch, err := s.Watching.Store.FindSubscription(c.Request().Context(), cred.Key, string(k.platform()), c.Param("id"))
 	return s.writeSubscription(c, found, watch, err)
 }
 
@@ -170,7 +178,7 @@ func (s *Server) writeSubscription(c echo.Context, found triggers.Subscription, 
 	}
 	answer := subscriptionAnswer{
 		ID: found.ID, WatchID: found.WatchID, State: string(found.State), Undelivered: found.Undelivered,
-		LastRunAt: timeOrNil(watch.LastRunAt), NextRunAt: timeOrNil(watch.DueAt),
+		LastRunAt: timeOrNil(watch.LastRunAt), NextRunAt: nextRunAt(watch),
 	}
 	switch {
 	case found.State == triggers.Active && !found.TestUntil.IsZero() && !found.TestUntil.After(s.Now()):
@@ -192,6 +200,9 @@ func (s *Server) writeSubscription(c echo.Context, found triggers.Subscription, 
 func (s *Server) unsubscribe(c echo.Context, k *call, _ triggers.Trigger) error {
 	token := c.Request().Header.Get(headerUnsubscribeToken)
 	cred, err := credentialOf(c.Request().Header)
+	if err == nil {
+		err = needKey(cred)
+	}
 	if err != nil && token == "" {
 		return err
 	}
@@ -208,6 +219,14 @@ func subscriptionError(err error) error {
 		return &soke.Error{Code: soke.NotFound, NotSent: true, Message: "There is no such subscription."}
 	}
 	return err
+}
+
+// nextRunAt is when a watch runs next. One that is paused runs when its reason is gone, if ever.
+func nextRunAt(w triggers.Watch) *string {
+	if w.State == triggers.Paused {
+		return nil
+	}
+	return timeOrNil(w.DueAt)
 }
 
 func timeOrNil(t time.Time) *string {

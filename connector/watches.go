@@ -63,13 +63,21 @@ type WatchStore interface {
 	Recheck(ctx context.Context, key soke.Key, now time.Time) (found bool, err error)
 }
 
+// needKey refuses a sign-in where only a key will do.
+func needKey(cred soke.Credential) error {
+	if !cred.Key.IsZero() {
+		return nil
+	}
+	return &soke.Error{
+		Code: soke.InvalidInput, NotSent: true, Field: headerKey, Label: "API key",
+		Message: "Triggers need an API key (sk_live_…): they run while you are away, when a sign-in has long expired.",
+	}
+}
+
 // opening binds a trigger's input to the caller.
 func (s *Server) opening(cred soke.Credential, t triggers.Trigger, form *schemas.Object) (triggers.Opening, error) {
-	if cred.Key.IsZero() {
-		return triggers.Opening{}, &soke.Error{
-			Code: soke.InvalidInput, NotSent: true, Field: headerKey, Label: "API key",
-			Message: "Triggers need an API key (sk_live_…): they run while you are away, when a sign-in has long expired.",
-		}
+	if err := needKey(cred); err != nil {
+		return triggers.Opening{}, err
 	}
 	bound, err := t.Bind(form)
 	if err != nil {

@@ -528,6 +528,59 @@ func TestWhatWaitsIsCalledWhatItWasWhenTheSubscriptionWasOfAnotherTrigger(t *tes
 	}
 }
 
+func TestASubscriptionIsItsPlatformsAlone(t *testing.T) {
+	w := startWatching(t)
+	in := receive(t)
+	made := w.subscribe("make", "new-keyword", espresso, in.URL)
+	id := made["id"].(string)
+	for _, headers := range [][]string{{"X-Soke-Key", activeKey}, {"X-Unsubscribe-Token", made["unsubscribeToken"].(string)}, {"X-Soke-Key", "sk_live_somebody_else"}} {
+		if a := w.call(http.MethodDelete, "/v1/zapier/triggers/new-keyword/subscriptions/"+id, "", headers...); a.status != 404 {
+			t.Errorf("ended on another platform with %s: %d %s", headers[0], a.status, a.body)
+		}
+	}
+	if a := w.call(http.MethodGet, "/v1/make/triggers/new-keyword/subscriptions/"+id, "", "X-Soke-Key", activeKey); a.object(t)["state"] != "active" {
+		t.Errorf("%s", a.body)
+	}
+}
+
+func TestSubscriptionsNeedAKeyAndSaySo(t *testing.T) {
+	w := startWatching(t)
+	in := receive(t)
+	made := w.subscribe("n8n", "new-keyword", espresso, in.URL)
+	const base = "/v1/n8n/triggers/new-keyword/subscriptions"
+	for _, c := range []struct{ method, path string }{
+		{http.MethodGet, base + "?targetUrl=" + in.URL}, {http.MethodGet, base + "/" + made["id"].(string)}, {http.MethodDelete, base + "/" + made["id"].(string)},
+	} {
+		a := w.call(c.method, c.path, "", "Authorization", "Bearer aaa.bbb.ccc")
+		if a.status != 400 || a.failure(t)["code"] != "INVALID_INPUT" || !strings.Contains(string(a.body), "API key") {
+			t.Errorf("%s %s with a sign-in: %d %s", c.method, c.path, a.status, a.body)
+		}
+	}
+	if a := w.call(http.MethodDelete, base+"/"+made["id"].(string), "", "Authorization", "Bearer aaa.bbb.ccc", "X-Unsubscribe-Token", made["unsubscribeToken"].(string)); a.status != 200 {
+		t.Errorf("with its token: %d %s", a.status, a.body)
+	}
+}
+
+func TestAPausedWatchHasNoNextRun(t *testing.T) {
+	w := startWatching(t)
+	in := receive(t)
+	made := w.subscribe("n8n", "new-keyword", espresso, in.URL)
+	w.pass(0)
+	show := func() map[string]any {
+		return w.call(http.MethodGet, "/v1/n8n/triggers/new-keyword/subscriptions/"+made["id"].(string), "", "X-Soke-Key", activeKey).object(t)
+	}
+	w.sandbox.Set(activeKey, sandbox.Expired)
+	w.pass(time.Hour)
+	if s := show(); s["state"] != "paused" || s["nextRunAt"] != nil {
+		t.Errorf("while it is paused: %v", s)
+	}
+	w.sandbox.Set(activeKey, sandbox.Active)
+	w.pass(time.Hour)
+	if s := show(); s["state"] != "active" || s["nextRunAt"] == nil {
+		t.Errorf("afterwards: %v", s)
+	}
+}
+
 func TestOnlyItsKeyOrItsTokenEndsASubscription(t *testing.T) {
 	w := startWatching(t)
 	in := receive(t)
@@ -571,6 +624,10 @@ func TestATestSubscriptionShowsOneDeliveryAndEnds(t *testing.T) {
 	w.pass(0)
 	if arrived := in.all(); made.status != 201 || len(arrived) != 1 || len(arrived[0].body["events"].([]any)) == 0 {
 		t.Fatalf("%d, %d posts", made.status, len(arrived))
+	}
+	events := in.all()[0].body["events"].([]any)
+	if newest := events[len(events)-1].(map[string]any); newest["runId"] == "" || in.all()[0].body["runId"] != newest["runId"] {
+		t.Errorf("the run of the test is %v, that of its newest event %v", in.all()[0].body["runId"], newest["runId"])
 	}
 	if w.calls() != 0 || w.sandbox.Charged(activeKey) != 0 {
 		t.Error("a test was charged")

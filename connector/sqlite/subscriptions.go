@@ -261,12 +261,13 @@ func (db *DB) findSubscription(ctx context.Context, key soke.Key, condition stri
 
 // EndSubscription ends a subscription of the key, or the one that the token belongs to. What was
 // not delivered is dropped. It fails with ErrNoSubscription if the subscription is somebody
-// else's; ending one that is gone is no failure.
+// else's or another platform's; ending one that is gone is no failure.
 func (db *DB) EndSubscription(ctx context.Context, key soke.Key, token, platform, id string, now time.Time) error {
 	err := db.write(ctx, "unsubscribe", func(ctx context.Context, tx *sql.Tx) error {
 		var hash, sealed []byte
-		err := tx.QueryRowContext(ctx, `SELECT c.key_hash, s.token FROM subscriptions s JOIN connections c ON c.id = s.connection_id
-			WHERE s.id = ? AND s.platform = ?`, id, platform).Scan(&hash, &sealed)
+		var of string
+		err := tx.QueryRowContext(ctx, `SELECT c.key_hash, s.token, s.platform FROM subscriptions s JOIN connections c ON c.id = s.connection_id
+			WHERE s.id = ?`, id).Scan(&hash, &sealed, &of)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -281,7 +282,7 @@ func (db *DB) EndSubscription(ctx context.Context, key soke.Key, token, platform
 			}
 			owns = subtle.ConstantTimeCompare(plain, []byte(token)) == 1
 		}
-		if !owns {
+		if !owns || of != platform {
 			return triggers.ErrNoSubscription
 		}
 		return db.endSubscription(ctx, tx, id, now)
