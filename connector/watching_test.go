@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,8 +33,21 @@ type watching struct {
 	scheduler *scheduler.Scheduler
 	outbox    *delivery.Engine
 
+	subscribed, committed waker // what has woken the outbox
+
 	mu  sync.Mutex
 	now time.Time
+}
+
+// waker wakes an outbox and counts how often.
+type waker struct {
+	outbox *delivery.Engine
+	count  atomic.Int32
+}
+
+func (w *waker) Wake() {
+	w.count.Add(1)
+	w.outbox.Wake()
 }
 
 func (w *watching) clock() time.Time {
@@ -109,12 +123,13 @@ func (w *watching) build(outbox delivery.EngineOptions, client *soke.Client, gua
 	if w.outbox, err = delivery.NewEngine(outbox); err != nil {
 		w.t.Fatal(err)
 	}
+	w.subscribed.outbox, w.committed.outbox = w.outbox, w.outbox
 	if w.scheduler, err = scheduler.New(scheduler.Options{
-		Store: w.db, Soke: client, Triggers: triggers.All(), Logger: logger, Now: w.clock, Observe: metrics.ObserveRun,
+		Store: w.db, Soke: client, Triggers: triggers.All(), Logger: logger, Now: w.clock, Observe: metrics.ObserveRun, Committed: w.committed.Wake,
 	}); err != nil {
 		w.t.Fatal(err)
 	}
-	return &connector.Watching{Store: w.db, Runner: w.scheduler, Outbox: w.outbox, Targets: guard, MinInterval: 15 * time.Minute}
+	return &connector.Watching{Store: w.db, Runner: w.scheduler, Outbox: &w.subscribed, Targets: guard, MinInterval: 15 * time.Minute}
 }
 
 func (w *watching) calls() int { return w.sandbox.CallCount("research/keywords") }
@@ -469,7 +484,7 @@ func TestASubscriptionGetsOneSignedPostForEachRunAndNeverTheBaseline(t *testing.
 		if err := verifier.VerifyIgnoringTimestamp(a.raw, a.header); err != nil {
 			t.Errorf("the signature: %v", err)
 		}
-		if a.header.Get("User-Agent") != "soke-connector/test" || a.body["type"] != "new-keyword" || a.body["subscriptionId"] != made["id"] || a.body["runId"] == "" {
+		if a.header.Get("User-Agent") != "soke-connector/test" || a.header.Get("Content-Type") != "application/json" || a.body["type"] != "new-keyword" || a.body["subscriptionId"] != made["id"] || a.body["runId"] == "" {
 			t.Errorf("%v %s", a.header, a.raw)
 		}
 		for _, e := range a.body["events"].([]any) {
@@ -716,13 +731,16 @@ func TestAPauseIsToldOnceInEachPlatformsWayAndEndsByItself(t *testing.T) {
 	}{
 		{"zapier", sandbox.Expired, "SUBSCRIPTION_REQUIRED", "POST"}, {"n8n", sandbox.Expired, "SUBSCRIPTION_REQUIRED", "POST"},
 		{"make", sandbox.Expired, "SUBSCRIPTION_REQUIRED", "POST"}, {"zapier", sandbox.Revoked, "UNAUTHORIZED", "DELETE"},
-		{"zapier", sandbox.Forbidden, "FORBIDDEN", "DELETE"}, {"make", sandbox.Revoked, "UNAUTHORIZED", "POST"},
+		{"zapier", sandbox.Forbidden, "FORBIDDEN", "DELETE"}, {"zapier", sandbox.NoCredits, "INSUFFICIENT_CREDITS", "POST"}, {"make", sandbox.Revoked, "UNAUTHORIZED", "POST"},
 	} {
 		w := startWatching(t)
 		in := receive(t)
 		made := w.subscribe(c.platform, "new-keyword", espresso, in.URL)
 		w.pass(0)
 		w.sandbox.Set(activeKey, c.becomes)
+		if c.becomes == sandbox.NoCredits {
+			w.sandbox.SetCredits(activeKey, 0)
+		}
 		for range 6 {
 			w.pass(time.Hour)
 		}
@@ -738,6 +756,7 @@ func TestAPauseIsToldOnceInEachPlatformsWayAndEndsByItself(t *testing.T) {
 		}
 		calls := w.calls()
 		w.sandbox.Set(activeKey, sandbox.Active)
+		w.sandbox.SetCredits(activeKey, 1_000_000)
 		if c.method == "DELETE" {
 			continue
 		}

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/usesoke/soke-connector/connector/sandbox"
 )
 
@@ -251,5 +253,37 @@ func TestACommandLineOfTheBannerIsWhatAShellMakesOfIt(t *testing.T) {
 	out, err := exec.Command("sh", "-c", line).Output()
 	if want := strings.Join(shellWords(line)[2:], "\n") + "\n"; err != nil || string(out) != want {
 		t.Errorf("%q is %q to a shell (%v)", want, out, err)
+	}
+}
+
+func TestEventsRunsAndAttemptsAreKeptForThirtyDays(t *testing.T) {
+	var c serveCommand
+	parser, err := kong.New(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse(nil); err != nil {
+		t.Fatal(err)
+	}
+	for what, kept := range map[string]time.Duration{"events": c.KeepEvents, "runs": c.KeepRuns, "attempts": c.KeepAttempts} {
+		if kept != 30*24*time.Hour {
+			t.Errorf("%s are kept for %s", what, kept)
+		}
+	}
+}
+
+func TestARunsDeliveryDoesNotWaitForTheNextLookOfTheOutbox(t *testing.T) {
+	arrived := make(chan struct{}, 1000)
+	in := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{} }))
+	defer in.Close()
+	r := start(t, "serve", "--sandbox", "--listen", "127.0.0.1:0", "--admin-listen", "")
+	status, body := r.post("/v1/make/triggers/research-completed/subscriptions", anyKey, `{"topic":"x","schedule":"@every 1s","targetUrl":"`+in.URL+`"}`)
+	if status != http.StatusCreated {
+		t.Fatalf("%d %s", status, body)
+	}
+	select {
+	case <-arrived: // the outbox looks by itself every 30 s
+	case <-time.After(20 * time.Second):
+		t.Error("nothing arrived")
 	}
 }
