@@ -51,8 +51,8 @@ func (db *DB) AddCallback(ctx context.Context, c connector.Callback) error {
 		if own >= callbacksOfOne || all >= callbacksOfAll {
 			return connector.ErrTooManyCallbacks
 		}
-		_, err := db.writer.exec(ctx, tx, `INSERT INTO callbacks (id, owner, platform, action, request_id, sealed, state, next_attempt_at, created_at)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'accepted', ?7, ?7)`, c.ID, owner, c.Platform, c.Action, c.RequestID, sealed, c.Created.UnixMilli())
+		_, err := db.writer.exec(ctx, tx, `INSERT INTO callbacks (id, owner, platform, action, request_id, sealed, state, next_attempt_at, dated_at, created_at)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'accepted', ?7, ?7, ?7)`, c.ID, owner, c.Platform, c.Action, c.RequestID, sealed, c.Created.UnixMilli())
 		return err
 	})
 }
@@ -94,7 +94,8 @@ func (db *DB) DueCallbacks(ctx context.Context, now time.Time, limit, perOwner i
 			}
 		}
 		var at sql.NullInt64
-		if err := tx.QueryRowContext(ctx, "SELECT min(next_attempt_at) FROM callbacks WHERE next_attempt_at > ?", now.UnixMilli()).Scan(&at); err != nil {
+		if err := tx.QueryRowContext(ctx, "SELECT min(next_attempt_at) FROM callbacks WHERE next_attempt_at > ?1 AND dated_at <= ?2",
+			now.UnixMilli(), now.Add(misdatedAfter).UnixMilli()).Scan(&at); err != nil {
 			return err
 		}
 		next = moment(at.Int64)
@@ -107,16 +108,16 @@ func (db *DB) DueCallbacks(ctx context.Context, now time.Time, limit, perOwner i
 	return due, next, nil
 }
 
-// dueCallbacks finds what is due, the longest waiting first, with no owner at work on more than
-// perOwner at a time.
+// dueCallbacks finds what is due, or was dated by a clock that has been set back, the longest waiting
+// first, with no owner at work on more than perOwner at a time.
 func dueCallbacks(ctx context.Context, tx *sql.Tx, now time.Time, limit, perOwner int, busy string) ([]string, error) {
 	rows, err := tx.QueryContext(ctx, `
 		WITH working AS (SELECT owner, count(*) AS places FROM callbacks WHERE id IN (SELECT value FROM json_each(?1)) GROUP BY owner),
 		waiting AS (
 			SELECT id, owner, next_attempt_at, row_number() OVER (PARTITION BY owner ORDER BY next_attempt_at) AS place
-			FROM callbacks WHERE next_attempt_at <= ?2 AND id NOT IN (SELECT value FROM json_each(?1)))
+			FROM callbacks WHERE (next_attempt_at <= ?2 OR next_attempt_at IS NOT NULL AND dated_at > ?5) AND id NOT IN (SELECT value FROM json_each(?1)))
 		SELECT id FROM waiting LEFT JOIN working USING (owner)
-		WHERE place + coalesce(places, 0) <= ?3 ORDER BY next_attempt_at LIMIT ?4`, busy, now.UnixMilli(), perOwner, limit)
+		WHERE place + coalesce(places, 0) <= ?3 ORDER BY next_attempt_at LIMIT ?4`, busy, now.UnixMilli(), perOwner, limit, now.Add(misdatedAfter).UnixMilli())
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +186,7 @@ func (db *DB) AnswerCallback(ctx context.Context, c connector.Callback, now time
 		if err != nil {
 			return err
 		}
-		_, err = db.writer.exec(ctx, tx, "UPDATE callbacks SET state = 'answered', sealed = ?, answer = ?, next_attempt_at = ? WHERE id = ?",
+		_, err = db.writer.exec(ctx, tx, "UPDATE callbacks SET state = 'answered', sealed = ?1, answer = ?2, next_attempt_at = ?3, dated_at = ?3 WHERE id = ?4",
 			sealed, answer, now.UnixMilli(), c.ID)
 		return err
 	})
@@ -198,8 +199,8 @@ func (db *DB) SettleCallback(ctx context.Context, id string, s delivery.State, n
 			_, err := db.writer.exec(ctx, tx, "DELETE FROM callbacks WHERE id = ?", id)
 			return err
 		}
-		_, err := db.writer.exec(ctx, tx, "UPDATE callbacks SET attempts = ?, failures = ?, failing_since = ?, next_attempt_at = ? WHERE id = ?",
-			s.Attempts, s.Failures, millis(s.FailingSince), millis(next), id)
+		_, err := db.writer.exec(ctx, tx, "UPDATE callbacks SET attempts = ?, failures = ?, failing_since = ?, next_attempt_at = ?, dated_at = ? WHERE id = ?",
+			s.Attempts, s.Failures, millis(s.FailingSince), millis(next), db.now().UnixMilli(), id)
 		return err
 	})
 }

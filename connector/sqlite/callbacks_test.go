@@ -73,3 +73,35 @@ func TestTheCallbacksOfOneKeyLeaveRoomForOthers(t *testing.T) {
 		t.Errorf("%d are at work, want 20 of the one key and that of the other: %v", len(busy), busy)
 	}
 }
+
+func TestACallbackThatAClockAheadHasPutOffIsDueWhenTheClockIsRightAgain(t *testing.T) {
+	h, db := newHarness(t)
+	due := func() int {
+		t.Helper()
+		all, _, err := db.DueCallbacks(t.Context(), h.Clock(), 10, 10, nil)
+		must(t, err)
+		return len(all)
+	}
+	c := connector.Callback{ID: "cbk_1", Platform: "zapier", Action: "chat-completion", State: connector.CallbackAccepted}
+	c.Secret.Credential.Key, c.Secret.Input = h.Key("a"), []byte("{}")
+	h.Pass(20 * time.Hour)
+	c.Created = h.Clock()
+	must(t, db.AddCallback(t.Context(), c))
+	h.Pass(-20 * time.Hour)
+	if n := due(); n != 1 {
+		t.Errorf("%d accepted callbacks are due", n)
+	}
+	h.Pass(20 * time.Hour)
+	must(t, db.SettleCallback(t.Context(), c.ID, delivery.State{Attempts: 1, Failures: 1, FailingSince: h.Clock()}, h.Clock().Add(time.Hour)))
+	if n := due(); n != 0 {
+		t.Errorf("%d callbacks are due before their time", n)
+	}
+	h.Pass(-time.Second)
+	if n := due(); n != 0 {
+		t.Errorf("%d callbacks are due after a small step of the clock", n)
+	}
+	h.Pass(-20 * time.Hour)
+	if n := due(); n != 1 {
+		t.Errorf("%d callbacks are due that were put off by a clock ahead", n)
+	}
+}

@@ -67,9 +67,10 @@ func (db *DB) endPause(ctx context.Context, tx *sql.Tx, watchID string) error {
 	return err
 }
 
-// longestWait is beyond the longest wait for an attempt (soke.MaxRetryAfter). An attempt that is
-// further away was dated by a clock that has been set back, and is due.
-const longestWait = 25 * time.Hour
+// misdatedAfter is how far ahead of the clock an attempt is dated that was dated by a clock that has
+// been set back. Such an attempt is due: how long it was to wait is over, or nobody knows. Clocks that
+// are kept right step back by less.
+const misdatedAfter = time.Minute
 
 // DueDeliveries returns the heads of the queues that are due: see delivery.Store.
 func (db *DB) DueDeliveries(ctx context.Context, now time.Time, room delivery.Room) (due []triggers.DueDelivery, next time.Time, err error) {
@@ -120,8 +121,8 @@ func lists(room delivery.Room) []any {
 // turns returns the subscriptions whose attempts are due: a few of each connection that has any, the
 // connections in the order of their longest wait.
 func turns(ctx context.Context, tx *sql.Tx, now time.Time, room delivery.Room) ([]string, error) {
-	rows, err := tx.QueryContext(ctx, "SELECT id FROM subscriptions WHERE next_attempt_at > ?5 AND "+mayTry+" ORDER BY next_attempt_at LIMIT ?6",
-		append(lists(room), now.Add(longestWait).UnixMilli(), room.Limit)...)
+	rows, err := tx.QueryContext(ctx, "SELECT id FROM subscriptions WHERE dated_at > ?5 AND next_attempt_at > ?6 AND "+mayTry+" ORDER BY dated_at LIMIT ?7",
+		append(lists(room), now.Add(misdatedAfter).UnixMilli(), now.UnixMilli(), room.Limit)...)
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +236,8 @@ func (db *DB) SettleAttempt(ctx context.Context, a triggers.Attempt) error {
 				reason = CASE WHEN state = 'ended' OR NOT ?9 THEN reason ELSE ?6 END,
 				next_attempt_at = CASE WHEN state = 'ended' THEN NULL WHEN ?7 THEN
 					CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE subscription_id = ?1 AND state = 'pending') THEN ?2 END
-				WHEN NOT ?9 THEN next_attempt_at ELSE ?8 END
+				WHEN NOT ?9 THEN next_attempt_at ELSE ?8 END,
+				dated_at = CASE WHEN ?7 OR ?9 THEN ?2 ELSE dated_at END
 			WHERE id = ?1`,
 			id, a.At.UnixMilli(), a.Status, a.Attempts, string(a.State), a.Reason, a.Delivered, millis(a.NextAt), current)
 		return err

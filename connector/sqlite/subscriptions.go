@@ -222,7 +222,7 @@ func (db *DB) resume(ctx context.Context, tx *sql.Tx, id string, now time.Time) 
 		return err
 	}
 	_, err := db.writer.exec(ctx, tx, `
-		UPDATE subscriptions SET state = 'active', reason = '', ended_at = NULL, generation = generation + 1,
+		UPDATE subscriptions SET state = 'active', reason = '', ended_at = NULL, generation = generation + 1, dated_at = ?2,
 			next_attempt_at = CASE WHEN EXISTS (SELECT 1 FROM deliveries WHERE subscription_id = ?1 AND state = 'pending') THEN ?2 END
 		WHERE id = ?1`, id, now.UnixMilli())
 	return err
@@ -303,7 +303,7 @@ func (db *DB) endSubscription(ctx context.Context, tx *sql.Tx, id string, now ti
 
 // wakeSubscription makes an attempt due, unless one is planned or the target has to come back first.
 func (db *DB) wakeSubscription(ctx context.Context, tx *sql.Tx, id string, now time.Time) error {
-	_, err := db.writer.exec(ctx, tx, "UPDATE subscriptions SET next_attempt_at = ? WHERE id = ? AND state = 'active' AND next_attempt_at IS NULL", now.UnixMilli(), id)
+	_, err := db.writer.exec(ctx, tx, "UPDATE subscriptions SET next_attempt_at = ?1, dated_at = ?1 WHERE id = ?2 AND state = 'active' AND next_attempt_at IS NULL", now.UnixMilli(), id)
 	return err
 }
 

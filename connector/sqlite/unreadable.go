@@ -51,8 +51,8 @@ func (db *DB) postpone(ctx context.Context, table string, ids []string, now time
 		return
 	}
 	err := db.write(ctx, "postpone unreadable rows", func(ctx context.Context, tx *sql.Tx) error {
-		_, err := db.writer.exec(ctx, tx, "UPDATE "+table+" SET next_attempt_at = ? WHERE id IN (SELECT value FROM json_each(?))",
-			now.Add(postponeUnreadable).UnixMilli(), jsonList(ids))
+		_, err := db.writer.exec(ctx, tx, "UPDATE "+table+" SET next_attempt_at = ?1, dated_at = ?2 WHERE id IN (SELECT value FROM json_each(?3))",
+			now.Add(postponeUnreadable).UnixMilli(), now.UnixMilli(), jsonList(ids))
 		return err
 	})
 	if err != nil {

@@ -182,6 +182,19 @@ var outbox = []promise{
 		h.Pass(-8760 * time.Hour)
 		h.one()
 	}},
+	{"a retry that a clock some hours ahead has put off is due when the clock is right again", func(h *Harness) {
+		h.Queue("a", "https://example.com/1", 1)
+		h.Pass(20 * time.Hour)
+		h.failed(h.one(), triggers.Active, h.Clock().Add(5*time.Second))
+		h.Pass(-20 * time.Hour)
+		h.one()
+	}},
+	{"a clock that steps back by a second shortens no wait", func(h *Harness) {
+		h.Queue("a", "https://example.com/1", 1)
+		h.failed(h.one(), triggers.Active, h.Clock().Add(time.Hour))
+		h.Pass(-time.Second)
+		h.expect("due", len(h.due()), 0)
+	}},
 	{"an attempt that began before a run leaves the run's delivery due", func(h *Harness) {
 		s := h.Queue("a", "https://example.com/1", 1)
 		d := h.one()

@@ -7,6 +7,15 @@ ALTER TABLE connections ADD COLUMN next_attempt_at INTEGER;
 -- Counts subscribe calls, so that an attempt that began before the latest of them is known.
 ALTER TABLE subscriptions ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;
 
+-- What the clock said when next_attempt_at was computed. What was there before is taken to have been
+-- put off for 25 hours, the longest wait.
+ALTER TABLE subscriptions ADD COLUMN dated_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE callbacks ADD COLUMN dated_at INTEGER NOT NULL DEFAULT 0;
+UPDATE subscriptions SET dated_at = next_attempt_at - 90000000 WHERE next_attempt_at IS NOT NULL;
+UPDATE callbacks SET dated_at = next_attempt_at - 90000000 WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX subscriptions_by_dating ON subscriptions (dated_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX callbacks_by_dating ON callbacks (dated_at) WHERE next_attempt_at IS NOT NULL;
+
 CREATE INDEX connections_by_attempt ON connections (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX subscriptions_by_turn ON subscriptions (connection_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX subscriptions_testing ON subscriptions (connection_id, test_until) WHERE test_until IS NOT NULL AND state != 'ended';
