@@ -3,6 +3,7 @@ package connector
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -25,6 +26,8 @@ const (
 	// callbackInsists is for how long the engine tries to keep what became of a callback: the answer
 	// has been paid for, and a disk that is full may have room again soon.
 	callbackInsists = time.Hour
+	// callbackRest is how long a callback is left alone that could not be worked on.
+	callbackRest = time.Hour
 	// lookupWait bounds the look-up of a target's name.
 	lookupWait = 5 * time.Second
 )
@@ -90,8 +93,15 @@ func (e *callbackEngine) round(ctx context.Context) (time.Duration, error) {
 }
 
 func (e *callbackEngine) start(ctx context.Context, c Callback) {
+	ctx = context.WithoutCancel(ctx)
 	e.jobs.Begin(c.ID, func() {
-		if err := e.advance(context.WithoutCancel(ctx), c); err != nil {
+		var err error
+		if panicked := background.Contain(func() { err = e.advance(ctx, c) }); panicked != nil {
+			// What it has come to is in the store; it goes on from there, but not at once.
+			err = errors.Join(panicked, e.Store.SettleCallback(ctx, c.ID, c.Delivery, e.now().Add(callbackRest)))
+			e.logger.ErrorContext(ctx, "a callback ended in a panic", append(background.Log(panicked), "callback", c.ID)...)
+		}
+		if err != nil {
 			e.logger.ErrorContext(ctx, "a callback could not be kept", "callback", c.ID, "cause", err.Error())
 		}
 	}, e.Wake)

@@ -5,8 +5,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/usesoke/soke-connector/triggers/delivery"
 )
 
 // hanging is a receiver that takes requests and answers none before the end of the test; each one that begins is told.
@@ -104,5 +107,33 @@ func TestReceiversOfOneKeyThatHangLeaveWorkersToTheOthers(t *testing.T) {
 	}
 	if n := len(begun); n != 0 {
 		t.Errorf("one key has %d of the workers, want 8", 8+n)
+	}
+}
+
+func TestAnAttemptThatPanicsStopsNobodyAndIsMadeAgain(t *testing.T) {
+	in := receive(t)
+	bad := "/bad"
+	var panicked atomic.Bool
+	w := startWatching(t, func(s *setup) {
+		s.engine.Observe = func(string, delivery.Outcome, time.Duration) {
+			if !panicked.Swap(true) {
+				panic("an outcome like no other")
+			}
+		}
+	})
+	w.subscribe("n8n", "research-completed", espresso, in.URL+bad)
+	w.subscribe("n8n", "research-completed", espresso, in.URL+"/good", "X-Soke-Key", "sk_live_somebody_else")
+	w.research(0)
+	w.research(time.Hour)
+	w.pass(2 * time.Minute)
+	ids := map[string]map[string]int{}
+	for _, got := range in.all() {
+		if ids[got.path] == nil {
+			ids[got.path] = map[string]int{}
+		}
+		ids[got.path][got.header.Get("Webhook-Id")]++
+	}
+	if len(ids[bad]) != 1 || len(ids["/good"]) != 1 {
+		t.Errorf("delivered were %v, want one delivery each, one of them twice", ids)
 	}
 }

@@ -24,7 +24,7 @@ const (
 	// insists is for how long the engine tries to keep an outcome before it lets the delivery be made
 	// again: a disk that is full may have room again soon, and the receiver has its message.
 	insists = 10 * time.Minute
-	// restAfterFault is how long a host is left alone whose outcome could not be kept.
+	// restAfterFault is how long a connection leaves a host alone whose outcome could not be kept.
 	restAfterFault = time.Minute
 )
 
@@ -170,7 +170,12 @@ func (e *Engine) start(ctx context.Context, d triggers.DueDelivery, now time.Tim
 		e.hosts.leave(d.Host)
 		e.places.leave(d.ConnectionID)
 	}
-	begun := e.attempts.Begin(d.ID, func() { e.try(context.WithoutCancel(ctx), d) }, func() {
+	begun := e.attempts.Begin(d.ID, func() {
+		if err := background.Contain(func() { e.try(context.WithoutCancel(ctx), d) }); err != nil {
+			e.Logger.ErrorContext(ctx, "an attempt ended in a panic", append(background.Log(err), "delivery", d.Delivery.ID)...)
+			e.hosts.hold(pairOf(d), e.Now().Add(restAfterFault))
+		}
+	}, func() {
 		leave()
 		e.Wake()
 	})
@@ -197,7 +202,7 @@ func (e *Engine) try(ctx context.Context, d triggers.DueDelivery) {
 	if err := e.keep(ctx, attempt); err != nil {
 		// The receiver may see this delivery again, under the same webhook-id.
 		e.Logger.ErrorContext(ctx, "a delivery's outcome could not be kept", "delivery", d.Delivery.ID, "cause", err.Error())
-		e.hosts.hold(d.Host, e.Now().Add(restAfterFault))
+		e.hosts.hold(pairOf(d), e.Now().Add(restAfterFault))
 	}
 }
 

@@ -115,13 +115,11 @@ func (h *hosts) leave(name string) {
 	}
 }
 
-// hold leaves a host alone until a time.
-func (h *hosts) hold(name string, until time.Time) {
+// hold has a connection leave a host alone until a time.
+func (h *hosts) hold(p Pair, until time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if t, ok := h.known[name]; ok && until.After(t.until) {
-		t.until = until
-	}
+	h.asked[p] = later(h.asked[p], until)
 }
 
 // answered learns from an outcome: who asks for time holds the host, and silence opens the circuit.

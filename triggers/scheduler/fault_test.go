@@ -203,3 +203,34 @@ func TestARunMayBeginBeforeTheOneBeforeItIsOver(t *testing.T) {
 		t.Errorf("%d runs, %d calls", got.Runs, h.calls())
 	}
 }
+
+// poisoned is a database of which the knowledge of one watch is more than anybody can bear.
+type poisoned struct {
+	*sqlite.DB
+	id string
+}
+
+func (p poisoned) Knowledge(ctx context.Context, watchID string, folds []string) (triggers.Knowledge, error) {
+	if watchID == p.id {
+		panic("a row like no other")
+	}
+	return p.DB.Knowledge(ctx, watchID, folds)
+}
+
+func TestARunThatPanicsStopsNobodyAndIsNotPaidForAgain(t *testing.T) {
+	h := build(t)
+	bad := h.open("bad", "new-keyword", "home espresso", "0 0 * * *").Watch
+	good := h.open("good", "new-keyword", "home espresso", "0 0 * * *").Watch
+	h.scheduler.Store = poisoned{h.db, bad.ID}
+	h.round()
+	if got := h.watch(good.ID); got.Runs != 1 {
+		t.Errorf("the other watch ran %d times", got.Runs)
+	}
+	for range 5 { // lease after lease
+		h.pass(11 * time.Minute)
+		h.round()
+	}
+	if got := h.watch(bad.ID); h.calls() != 2 || got.Failure == nil || got.Failure.Code != soke.ConnectorError {
+		t.Errorf("%d calls for two watches, and the one says %+v", h.calls(), got.Failure)
+	}
+}

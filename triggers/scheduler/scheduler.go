@@ -218,7 +218,11 @@ func (s *Scheduler) begun(ctx context.Context, c triggers.Claim, leave func()) b
 		s.over(c, e)
 	}
 	begun := s.jobs.Begin(func() {
-		e.err = s.run(context.WithoutCancel(ctx), c)
+		if err := background.Contain(func() { e.err = s.run(context.WithoutCancel(ctx), c) }); err != nil {
+			// The claim stays until its lease is over, and is then taken for a run that was cut.
+			s.Logger.ErrorContext(ctx, "a run ended in a panic", append(background.Log(err), "watch", c.ID)...)
+			e.err = err
+		}
 		s.mu.Lock()
 		over()
 		s.mu.Unlock()
