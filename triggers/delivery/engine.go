@@ -61,7 +61,7 @@ type Engine struct {
 	background.Loop
 	client   *http.Client
 	hosts    *hosts
-	places   *places
+	places   *background.Places
 	draining chan struct{} // closed by Drain
 	drain    sync.Once
 	attempts background.Named // by subscription
@@ -86,7 +86,7 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	}
 	return &Engine{
 		EngineOptions: o, Loop: background.NewLoop(), client: o.Guard.Client(Patience), hosts: newHosts(),
-		places: newPlaces(o.PerConnection), draining: make(chan struct{}),
+		places: background.NewPlaces(o.Workers, o.PerConnection), draining: make(chan struct{}),
 	}, nil
 }
 
@@ -149,7 +149,7 @@ func (e *Engine) room(now time.Time) (room Room, release time.Duration) {
 	}
 	room.Busy = e.attempts.IDs()
 	room.Limit, room.Each = e.Workers-len(room.Busy), e.PerConnection
-	room.Connections = e.places.full()
+	room.Connections = e.places.Full()
 	room.Hosts, room.Pairs, release = e.hosts.held(now)
 	return room, release
 }
@@ -159,16 +159,16 @@ func pairOf(d triggers.DueDelivery) Pair { return Pair{d.ConnectionID, d.Host} }
 // start tries a delivery in the background, and reports whether its connection and its host have a
 // place for it.
 func (e *Engine) start(ctx context.Context, d triggers.DueDelivery, now time.Time) bool {
-	if !e.places.take(d.ConnectionID) {
+	if !e.places.Take(d.ConnectionID) {
 		return false
 	}
 	if !e.hosts.enter(pairOf(d), now) {
-		e.places.leave(d.ConnectionID)
+		e.places.Leave(d.ConnectionID)
 		return false
 	}
 	leave := func() {
 		e.hosts.leave(d.Host)
-		e.places.leave(d.ConnectionID)
+		e.places.Leave(d.ConnectionID)
 	}
 	begun := e.attempts.Begin(d.ID, func() {
 		if err := background.Contain(func() { e.try(context.WithoutCancel(ctx), d) }); err != nil {

@@ -62,7 +62,7 @@ type Scheduler struct {
 	running map[string]*execution // by watch
 	claimed int                   // runs at this moment that Round has begun
 	busy    map[string]int        // runs at this moment, by connection
-	callers places                // of the runs that RunNow begins
+	callers *background.Places    // of the runs that RunNow begins
 	room    map[string]allowance  // what Soke said last, by connection
 	latest  time.Time             // what the clock said last
 }
@@ -100,7 +100,7 @@ func New(o Options) (*Scheduler, error) {
 	s := &Scheduler{
 		Options: o, Loop: background.NewLoop(), byKey: map[string]triggers.Trigger{},
 		running: map[string]*execution{}, busy: map[string]int{}, room: map[string]allowance{},
-		callers: newPlaces(o.Workers),
+		callers: background.NewPlaces(o.Workers, perConnection),
 	}
 	for _, t := range o.Triggers {
 		s.byKey[t.Key] = t
@@ -255,7 +255,7 @@ func (s *Scheduler) RunNow(ctx context.Context, watch triggers.Watch) error {
 	}
 	s.mu.Lock()
 	e, running := s.running[watch.ID]
-	begin := !running && s.callers.take(watch.ConnectionID)
+	begin := !running && s.callers.Take(watch.ConnectionID)
 	if !running {
 		if !begin && watch.NextRunAt.After(s.Now()) {
 			s.mu.Unlock()
@@ -284,7 +284,7 @@ func (s *Scheduler) RunNow(ctx context.Context, watch triggers.Watch) error {
 
 // begin claims a watch for those who wait for it, in a place of theirs.
 func (s *Scheduler) begin(ctx context.Context, watch triggers.Watch, e *execution) {
-	leave := func() { s.callers.leave(watch.ConnectionID) }
+	leave := func() { s.callers.Leave(watch.ConnectionID) }
 	claim, ok, taken, err := s.Store.ClaimWatch(ctx, watch.ID, s.Now(), lease)
 	if ok {
 		s.start(ctx, claim, leave)
