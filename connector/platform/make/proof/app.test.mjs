@@ -10,10 +10,17 @@ const good = key('active');
 const modules = (type) => Object.values(app.module).filter((m) => m.moduleType === type);
 const [connection] = Object.values(app.connection);
 
-/** Fills a form as a user does who leaves every default alone. */
+// What the catalogue gives as an example of each input, so that an action that is added needs nothing here.
+const catalogue = await (await fetch(new URL('/v1/make/catalog', process.env.CONNECTOR_URL))).json();
+const examples = Object.fromEntries(
+    catalogue.actions.flatMap((a) => Object.entries(a.input.properties)).map(([name, field]) => [name, field.examples?.[0]]),
+);
+
+/** Fills a form as a user does who leaves every default alone, and what may be empty empty. */
 function filled(form, own = {}) {
     const answers = { topic: 'home espresso', prompt: 'Give me a title.', schedule: '@every 1s', ...own };
-    return Object.fromEntries(form.map((p) => [p.name, answers[p.name] ?? p.default]).filter(([, v]) => v !== undefined));
+    const answer = (p) => answers[p.name] ?? p.default ?? (p.required ? examples[p.name] : undefined);
+    return Object.fromEntries(form.map((p) => [p.name, answer(p)]).filter(([, v]) => v !== undefined));
 }
 
 function assertInInterface(bundle, fields, at = 'the bundle') {
