@@ -34,9 +34,9 @@ func (s *Server) rotate(c echo.Context, k *call) error {
 	if err != nil {
 		return &schemas.FieldError{Field: "previousKey", Label: "Previous key", Problem: "it is not an API key", Accepted: "sk_live_ followed by 8 to 200 letters, digits, _ or -"}
 	}
-	key := k.session.Credential().Key
-	if key.IsZero() {
-		return refused(soke.ErrKeyForm)
+	cred := k.session.Credential()
+	if err := needKey(cred); err != nil {
+		return err
 	}
 	ctx := c.Request().Context()
 	check, err := k.session.Check(ctx)
@@ -44,7 +44,7 @@ func (s *Server) rotate(c echo.Context, k *call) error {
 		return err
 	}
 	sokeHeaders(c.Response().Header(), check.RequestID, check.Limits)
-	watches, err := s.Watching.Store.Rotate(ctx, previous, key, s.Now())
+	watches, err := s.Watching.Store.Rotate(ctx, previous, cred.Key, s.Now())
 	if err != nil && !errors.Is(err, triggers.ErrNoConnection) {
 		return err
 	}

@@ -258,7 +258,7 @@ func TestOnlyWhoHoldsBothKeysMovesWatches(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
-	if a := w.call(http.MethodPost, path, `{"previousKey":"`+activeKey+`"}`, "Authorization", "Bearer a.b.c"); a.status < 400 {
+	if a := w.call(http.MethodPost, path, `{"previousKey":"`+activeKey+`"}`, "Authorization", "Bearer a.b.c"); a.status != http.StatusBadRequest || !strings.Contains(string(a.body), "API key (sk_live_") {
 		t.Errorf("a sign-in moved watches: %d %s", a.status, a.body)
 	}
 	a := w.call(http.MethodGet, "/v1/make/triggers/new-keyword/subscriptions/"+made["id"].(string), "", "X-Soke-Key", activeKey)
