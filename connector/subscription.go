@@ -43,7 +43,7 @@ type subscriptionAnswer struct {
 	ID           string          `json:"id" title:"ID"`
 	WatchID      string          `json:"watchId" title:"Watch ID"`
 	State        string          `json:"state" title:"State" help:"active, paused or ended."`
-	Reason       *string         `json:"reason" title:"Reason" help:"Why it is paused, or why the latest run of an active one failed for good: a code of Soke's, or TARGET_FAILING."`
+	Reason       *string         `json:"reason" title:"Reason" help:"Why it is paused, or why the runs of an active one are refused: a code of Soke's, or TARGET_FAILING."`
 	LastRunAt    *string         `json:"lastRunAt" title:"Last run at"`
 	NextRunAt    *string         `json:"nextRunAt" title:"Next run at"`
 	LastDelivery *deliveryAnswer `json:"lastDelivery" title:"Last delivery"`
@@ -186,7 +186,7 @@ func (s *Server) writeSubscription(c echo.Context, found triggers.Subscription, 
 	case found.State == triggers.Active && watch.State == triggers.Paused && watch.Failure != nil:
 		answer.State, found.Reason = string(triggers.Paused), string(watch.Failure.Code)
 	}
-	if answer.State == string(triggers.Active) && watch.Failure != nil && !watch.Failure.Passes() {
+	if answer.State == string(triggers.Active) && watch.Failure != nil && watch.Failure.Lasts() {
 		found.Reason = string(watch.Failure.Code) // it goes on, and nothing comes of it
 	}
 	if found.Reason != "" && answer.State != string(triggers.Ended) {

@@ -576,6 +576,22 @@ func TestSubscriptionsNeedAKeyAndSaySo(t *testing.T) {
 	}
 }
 
+func TestASubscriptionWhoseRunsAreRefusedForWhatTheyAskSaysWhy(t *testing.T) {
+	w := startWatching(t)
+	in := receive(t)
+	for key, want := range map[string]any{activeKey: "TOPIC_REQUIRED", "sk_live_in_trouble": nil} {
+		made := w.subscribe("make", "new-keyword", `"schedule":"@hourly"`, in.URL, "X-Soke-Key", key, "X-Soke-Account-Id", "acc_second")
+		if want == nil {
+			w.sandbox.Set(key, sandbox.Broken)
+		}
+		w.pass(0)
+		state := w.call(http.MethodGet, "/v1/make/triggers/new-keyword/subscriptions/"+made["id"].(string), "", "X-Soke-Key", key).object(t)
+		if state["state"] != "active" || state["reason"] != want {
+			t.Errorf("%s: %v, %v, want active for %v", key, state["state"], state["reason"], want)
+		}
+	}
+}
+
 func TestAPausedWatchHasNoNextRun(t *testing.T) {
 	w := startWatching(t)
 	in := receive(t)

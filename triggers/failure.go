@@ -68,6 +68,12 @@ func (f *Failure) NeedsUser() bool {
 	return false
 }
 
+// Lasts reports whether Soke refused the run for what it asks, so that the next one will be refused, too.
+func (f *Failure) Lasts() bool {
+	asked := f.Status >= http.StatusBadRequest && f.Status < http.StatusInternalServerError && f.Code != soke.RateLimitExceeded
+	return !f.NeedsUser() && (asked || f.Code == soke.PlatformNotImplemented)
+}
+
 // Passes reports whether a repeat of the run may succeed by itself and cannot be charged twice:
 // Soke asked for time, said that it failed, or was surely not reached.
 func (f *Failure) Passes() bool {
