@@ -91,6 +91,9 @@ func orStorage(err error) error {
 	if err == nil || errors.As(err, &known) || errors.As(err, &field) || errors.As(err, &routing) || errors.Is(err, context.Canceled) {
 		return err
 	}
+	if errors.Is(err, context.DeadlineExceeded) { // of a caller that has said how long it waits
+		return &soke.Error{Code: soke.UpstreamTimeout, Err: err}
+	}
 	return storageUnavailable(err)
 }
 

@@ -35,6 +35,9 @@ type Answer struct {
 	limits soke.Limits
 }
 
+// ErrAnswerTooLarge says that an answer is too large to be kept, however often it is tried.
+var ErrAnswerTooLarge = errors.New("an answer of more than 8 MiB cannot be kept for repeats")
+
 // AnswerStore keeps the answers of paid calls, encrypted.
 type AnswerStore interface {
 	// AnswerID is the name of a call under (credential, account, action, idempotency key): a
@@ -42,7 +45,8 @@ type AnswerStore interface {
 	AnswerID(credential, account, action, key string) [32]byte
 	// FindAnswer returns a kept answer that has not expired.
 	FindAnswer(ctx context.Context, id [32]byte, now time.Time) (Answer, bool, error)
-	// KeepAnswer keeps an answer until expiresAt. The first one under an id stays.
+	// KeepAnswer keeps an answer until expiresAt. The first one under an id stays. It fails with
+	// ErrAnswerTooLarge.
 	KeepAnswer(ctx context.Context, id [32]byte, a Answer, expiresAt time.Time) error
 }
 
@@ -149,6 +153,9 @@ func (p *paidOnce) run(ctx context.Context, id [32]byte, call *payment, pay func
 	}
 	p.logger.ErrorContext(ctx, "a paid answer could not be kept for repeats yet", "cause", err.Error())
 	answered() // the user has paid: the answer is theirs all the same
+	if errors.Is(err, ErrAnswerTooLarge) {
+		return
+	}
 	if _, err := backoff.Retry(ctx, keep, backoff.WithMaxElapsedTime(keepInsists)); err != nil {
 		p.logger.ErrorContext(ctx, "a paid answer could not be kept for repeats", "cause", err.Error())
 	}

@@ -239,3 +239,22 @@ func TestAFreeCallThatFailsDoesNotSpeakOfCredits(t *testing.T) {
 		}
 	}
 }
+
+func TestAPollThatIsOutOfTimeDoesNotSayThatNothingWasDone(t *testing.T) {
+	let := make(chan struct{})
+	w := startWatching(t, func(set *setup) {
+		set.upstream = func(box http.Handler) http.Handler {
+			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "research/keywords") {
+					<-let
+				}
+				box.ServeHTTP(rw, r)
+			})
+		}
+	})
+	a := w.post("/v1/zapier/triggers/new-keyword/poll", "{"+espresso+"}", "Prefer", "wait=1")
+	close(let)
+	if a.status != http.StatusGatewayTimeout || a.failure(t)["code"] != "UPSTREAM_TIMEOUT" || strings.Contains(string(a.body), "storage") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}

@@ -129,7 +129,7 @@ func (s *Server) firstRun(ctx context.Context, watch triggers.Watch) (triggers.W
 	case errors.As(err, &refused):
 		return watch, refused
 	case ctx.Err() != nil:
-		return watch, ctx.Err()
+		return watch, outOfTime(ctx)
 	case errors.Is(err, context.DeadlineExceeded):
 		return watch, nil
 	case err != nil:

@@ -69,7 +69,10 @@ func (c *serveCommand) work(ctx, limit context.Context, group *errgroup.Group, a
 	group.Go(func() error {
 		defer served()
 		err := serveUntil(ctx, limit, a.logger, services...)
-		if drained := a.server.Drain(limit); err == nil && drained != nil {
+		// Where a listener has failed, ctx has not ended yet and limit does not run.
+		patience, cancel := context.WithTimeout(limit, c.ShutdownTimeout)
+		defer cancel()
+		if drained := a.server.Drain(patience); err == nil && drained != nil {
 			err = fmt.Errorf("paid calls were still running after %s and were cut; allow more with --shutdown-timeout", c.ShutdownTimeout)
 		}
 		return err

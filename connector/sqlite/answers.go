@@ -14,9 +14,6 @@ import (
 // maxAnswer is the most bytes that the body of a kept answer may have.
 const maxAnswer = 8 << 20
 
-// errAnswerTooLarge says that an answer is too large to be kept.
-var errAnswerTooLarge = errors.New("an answer of more than 8 MiB cannot be kept for repeats")
-
 // All of an answer is sealed, its input's hash too: inputs are short enough to be guessed from a
 // plain hash, and a hash that could be changed would hand the answer to another input.
 var answerColumn = sealedColumn{table: "answers", id: "id", column: "sealed"}
@@ -56,7 +53,7 @@ func (db *DB) FindAnswer(ctx context.Context, id [32]byte, now time.Time) (conne
 // another one does nothing, until the first has expired.
 func (db *DB) KeepAnswer(ctx context.Context, id [32]byte, a connector.Answer, expiresAt time.Time) error {
 	if len(a.Body) > maxAnswer {
-		return errAnswerTooLarge
+		return connector.ErrAnswerTooLarge
 	}
 	plaintext := encodeAnswer(a)
 	now := db.now().UnixMilli()

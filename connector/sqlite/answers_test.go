@@ -62,7 +62,7 @@ func TestAnExpiredAnswerGivesItsPlaceUp(t *testing.T) {
 func TestATooLargeAnswerIsRefused(t *testing.T) {
 	db := openNew(t)
 	err := db.KeepAnswer(t.Context(), [32]byte{1}, connector.Answer{Body: make([]byte, maxAnswer+1)}, noon.Add(time.Hour))
-	if !errors.Is(err, errAnswerTooLarge) {
+	if !errors.Is(err, connector.ErrAnswerTooLarge) {
 		t.Errorf("keeping it returned %v", err)
 	}
 }

@@ -207,8 +207,13 @@ func (db *DB) insertSubscription(ctx context.Context, tx *sql.Tx, connection str
 	return id, token, err
 }
 
-// replaceInput gives a subscription that there is a new input.
+// replaceInput gives a subscription that there is a new input. What waits to be told of the pause of
+// another watch is nobody's affair any more.
 func (db *DB) replaceInput(ctx context.Context, tx *sql.Tx, id string, s triggers.Subscribing, watchID, feedID string, until time.Time) error {
+	if _, err := db.writer.exec(ctx, tx, `UPDATE deliveries SET state = 'dropped'
+		WHERE subscription_id = ? AND state = 'pending' AND kind = 'paused' AND watch_id != ?`, id, watchID); err != nil {
+		return err
+	}
 	_, err := db.writer.exec(ctx, tx, `UPDATE subscriptions SET watch_id = ?1, feed_id = ?2, trigger = ?3, test_until = ?4,
 			told = CASE WHEN watch_id = ?1 AND state != 'ended' THEN told ELSE '' END WHERE id = ?5`,
 		watchID, feedID, s.Trigger.Key, millis(until), id)

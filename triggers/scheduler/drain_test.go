@@ -363,3 +363,37 @@ func TestNoMoreRunAtATimeThanThereAreWorkers(t *testing.T) {
 		t.Errorf("%d calls for ten watches", h.calls())
 	}
 }
+
+func TestNobodyWaitsForATurnThatNoRoundWillGive(t *testing.T) {
+	h := build(t)
+	g := h.holdResearch()
+	wait := func(w triggers.Watch) chan error {
+		over := make(chan error, 1)
+		go func() { over <- h.scheduler.RunNow(t.Context(), w) }()
+		return over
+	}
+	var begun []chan error
+	for i := range 4 { // as many as a key's callers have places
+		begun = append(begun, wait(h.open("active", "new-keyword", fmt.Sprint("topic ", i), "@hourly").Watch))
+		<-g.arrived
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := h.scheduler.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-wait(h.open("active", "new-keyword", "one more", "@hourly").Watch):
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it waits though nothing begins any more")
+	}
+	close(g.open)
+	for _, over := range begun {
+		if err := <-over; err != nil {
+			t.Error(err)
+		}
+	}
+}

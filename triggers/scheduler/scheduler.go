@@ -57,6 +57,9 @@ type Scheduler struct {
 	background.Loop
 	byKey map[string]triggers.Trigger
 	jobs  background.Jobs
+	stop  sync.Once
+
+	stopped chan struct{} // closed when Run is over: no Round begins anything any more
 
 	mu      sync.Mutex
 	running map[string]*execution // by watch
@@ -100,7 +103,7 @@ func New(o Options) (*Scheduler, error) {
 	s := &Scheduler{
 		Options: o, Loop: background.NewLoop(), byKey: map[string]triggers.Trigger{},
 		running: map[string]*execution{}, busy: map[string]int{}, room: map[string]allowance{},
-		callers: background.NewPlaces(o.Workers, perConnection),
+		callers: background.NewPlaces(o.Workers, perConnection), stopped: make(chan struct{}),
 	}
 	for _, t := range o.Triggers {
 		s.byKey[t.Key] = t
@@ -110,6 +113,7 @@ func New(o Options) (*Scheduler, error) {
 
 // Run runs what is due until ctx ends. Runs that have begun go on; Drain waits for them.
 func (s *Scheduler) Run(ctx context.Context) error {
+	defer s.stop.Do(func() { close(s.stopped) })
 	return s.Loop.Run(ctx, s.Round, func(err error) {
 		s.Logger.WarnContext(ctx, "due watches could not be claimed", "cause", err.Error())
 	})
@@ -274,11 +278,21 @@ func (s *Scheduler) RunNow(ctx context.Context, watch triggers.Watch) error {
 	case !running:
 		s.Wake()
 	}
-	select {
-	case <-e.done:
-		return e.err
-	case <-ctx.Done():
-		return ctx.Err()
+	for stopped := s.stopped; ; {
+		select {
+		case <-e.done:
+			return e.err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-stopped:
+			s.mu.Lock()
+			begun := e.begun
+			s.mu.Unlock()
+			if !begun {
+				return nil // who waits finds the watch as it is
+			}
+			stopped = nil
+		}
 	}
 }
 
