@@ -986,3 +986,26 @@ func TestASecretInAFieldThatIsKeptInClearIsRefusedAndNotShown(t *testing.T) {
 		}
 	}
 }
+
+func TestASubscriptionThatMovesOnIsNotToldOfThePauseOfWhatItLeft(t *testing.T) {
+	w := startWatching(t)
+	in := receive(t, http.StatusInternalServerError)
+	w.subscribe("n8n", "new-keyword", `"topic":"left behind","schedule":"@hourly"`, in.URL)
+	w.pass(0)
+	w.sandbox.Set(activeKey, sandbox.Expired)
+	w.pass(2 * time.Hour) // it pauses, and the receiver does not take the message
+	w.sandbox.Set(activeKey, sandbox.Active)
+	tried := len(in.all())
+	if tried == 0 {
+		t.Fatal("the pause is not told")
+	}
+	in.set(http.StatusOK)
+	w.subscribe("n8n", "new-keyword", `"topic":"what counts now","schedule":"@hourly"`, in.URL)
+	w.pass(0)
+	w.pass(2 * time.Hour)
+	for _, a := range in.all()[tried:] {
+		if a.body["type"] == "trigger.paused" {
+			t.Errorf("it is told of %v", a.body)
+		}
+	}
+}
