@@ -162,6 +162,7 @@ const contextOf = ({ credentials = entered, kept = {}, parameters = filled, mode
   };
 };
 const fingerprintOf = async (credentials) => (await connection.call(contextOf({ credentials }))).fingerprint;
+const homeOf = async (credentials) => (await connection.call(contextOf({ credentials }))).home;
 const ok = (body) => ({ statusCode: 200, body });
 const refused = (error, statusCode = 400) => ({ statusCode, body: { success: false, error: { title: 'An input needs attention', ...error } } });
 const page = (cursor, ...topics) => ok({ events: topics.map((topic) => ({ topic, baseline: false })), cursor, hasMore: false });
@@ -263,7 +264,7 @@ const deleted = ok({ deleted: true });
 const gone = ({ url: path, method, authenticated, headers, at }) => [method, at + path, authenticated, headers?.['X-Unsubscribe-Token']];
 const oldOne = async (more = {}) => ({
   id: 'sub_old', unsubscribeToken: 'token of sub_old', url: 'https://connector.example.com/v1/n8n/triggers/new-keyword/subscriptions/sub_old',
-  asked: wanted, connection: await fingerprintOf(entered), ...more,
+  asked: wanted, connection: await fingerprintOf(entered), home: await homeOf(entered), ...more,
 });
 const changed = { ...entered, apiKey: 'sk_live_unit_0002' };
 const ended = ['DELETE', 'https://connector.example.com/triggers/new-keyword/subscriptions/sub_old', false, 'token of sub_old'];
@@ -333,6 +334,22 @@ test('a key that was rotated took its subscription along', async () => {
   const { asked, kept, result } = await deliver({ signedWith: changed.apiKey, credentials: changed, production: await oldOne() });
   assert.deepEqual(result, { workflowData: [[{ json: { id: 'evt_1' } }]] });
   assert.deepEqual([asked.length, kept.production.connection], [0, await fingerprintOf(changed)]);
+});
+
+for (const [what, moved] of [['account', { accountId: 'acc_other' }], ['connector', { baseUrl: 'https://new.example.com' }]]) {
+  test(`another ${what} with the same key makes the trigger subscribe there, and loses no delivery`, async () => {
+    const credentials = { ...entered, ...moved };
+    const { asked, kept, result } = await deliver({ credentials, production: await oldOne(), answers: [made('sub_new'), deleted] });
+    assert.deepEqual(result, { workflowData: [[{ json: { id: 'evt_1' } }]] });
+    assert.equal(asked[0].method, 'POST');
+    assert.deepEqual(gone(asked[1]), ended);
+    assert.deepEqual([kept.production.id, kept.production.connection], ['sub_new', await fingerprintOf(credentials)]);
+  });
+}
+
+test('a former subscription that cannot be ended does not hide the new one', async () => {
+  const { kept, code } = await deliver({ credentials: changed, production: await oldOne(), answers: [made('sub_new'), new Error('refused')] });
+  assert.deepEqual([kept.production.id, code], ['sub_new', 401]);
 });
 
 test('a forged delivery makes the trigger do nothing', async () => {

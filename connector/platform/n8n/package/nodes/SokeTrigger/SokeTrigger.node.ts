@@ -24,6 +24,8 @@ interface Subscription {
 	asked: string;
 	// The connection that it was made with: its deliveries are signed with the key of that one.
 	connection?: string;
+	// The connector and the account alone.
+	home?: string;
 }
 
 interface State {
@@ -58,12 +60,12 @@ function isWell(found: State, known: Subscription | undefined, asked: string): b
 // Makes a subscription, or renews the one that this connection has for the same URL.
 async function subscribe(this: IHookFunctions | IWebhookFunctions, targetUrl: string, test = false): Promise<Subscription> {
 	const { path, input } = watch.call(this);
-	const { url, fingerprint } = await connection.call(this);
+	const { url, fingerprint, home } = await connection.call(this);
 	const body = { ...input, targetUrl, ...(test ? { test } : {}) };
 	const made = await call.call(this, { method: 'POST', path: `${path}/subscriptions`, body });
 	const { id, unsubscribeToken } = made.body as Subscription;
 	const at = `${url}/v1/n8n${path}/subscriptions/${id}`;
-	return { id, unsubscribeToken, url: at, asked: JSON.stringify([path, input]), connection: fingerprint };
+	return { id, unsubscribeToken, url: at, asked: JSON.stringify([path, input]), connection: fingerprint, home };
 }
 
 // Ends a subscription with its token, so that a workflow can be switched off after its key was
@@ -72,6 +74,16 @@ async function unsubscribe(this: IHookFunctions | IWebhookFunctions, known: Subs
 	const { url } = await connection.call(this);
 	const at = known.url ?? `${url}/v1/n8n${chosen.call(this).path}/subscriptions/${known.id}`;
 	await end.call(this, at, known.unsubscribeToken);
+}
+
+// Ends what was made with another connection, or it would go on costing; where its connector is gone
+// there is nothing to end.
+async function leave(this: IHookFunctions | IWebhookFunctions, known: Subscription): Promise<void> {
+	try {
+		await unsubscribe.call(this, known);
+	} catch (error) {
+		this.logger.warn(`The former subscription ${known.id} could not be ended: ${error.message}`);
+	}
 }
 
 export class SokeTrigger implements INodeType {
@@ -93,19 +105,14 @@ export class SokeTrigger implements INodeType {
 
 	webhookMethods = {
 		default: {
-			// What was made with another connection is not looked for with this one. It is ended, or it
-			// would go on costing; where its connector is gone there is nothing to end.
+			// What was made with another connection is not looked for with this one.
 			async checkExists(this: IHookFunctions): Promise<boolean> {
 				const url = this.getNodeWebhookUrl('default') as string;
 				const kept = this.getWorkflowStaticData('node');
 				const known = kept[slot(url)] as unknown as Subscription | undefined;
 				const { fingerprint } = await connection.call(this);
 				if (known?.connection && known.connection !== fingerprint) {
-					try {
-						await unsubscribe.call(this, known);
-					} catch (error) {
-						this.logger.warn(`The former subscription ${known.id} could not be ended: ${error.message}`);
-					}
+					await leave.call(this, known);
 					delete kept[slot(url)];
 					return false;
 				}
@@ -148,21 +155,23 @@ export class SokeTrigger implements INodeType {
 		const known = kept.production as unknown as Subscription | undefined;
 		const ids = [body.subscriptionId, known?.id, (kept.test as IDataObject)?.id]
 			.filter((id): id is string => typeof id === 'string');
-		const { apiKey, fingerprint } = await connection.call(this);
-		const changed = known !== undefined && known.connection !== fingerprint && this.getMode() !== 'manual';
-		if (!isSigned(apiKey, ids, request.headers, request.rawBody)) {
-			// After the key in the credential was changed nothing that comes is signed with it, and n8n
-			// asks for no new subscription by itself.
-			if (changed) {
+		const { apiKey, fingerprint, home } = await connection.call(this);
+		const signed = isSigned(apiKey, ids, request.headers, request.rawBody);
+		if (known && known.connection !== fingerprint && this.getMode() !== 'manual') {
+			if (signed && known.id === body.subscriptionId && known.home === home) {
+				// A key that was rotated took its subscriptions along.
+				kept.production = { ...known, connection: fingerprint };
+			} else {
+				// The credential was edited, and n8n asks for no new subscription by itself.
 				const made = await subscribe.call(this, this.getNodeWebhookUrl('default') as string);
-				if (made.id !== known.id) await unsubscribe.call(this, known);
 				kept.production = { ...made };
+				if (made.id !== known.id) await leave.call(this, known);
 			}
+		}
+		if (!signed) {
 			response.status(401).json({ error: 'The signature does not fit the key of this credential.' });
 			return { noWebhookResponse: true };
 		}
-		// A key that was rotated took its subscriptions along.
-		if (changed && known.id === body.subscriptionId) kept.production = { ...known, connection: fingerprint };
 		if (body.type === PAUSED) return { workflowData: [[{ json: body }]] };
 		const events = (Array.isArray(body.events) ? body.events : [body]) as IDataObject[];
 		return { workflowData: [events.map((json) => ({ json }))] };

@@ -21,6 +21,12 @@ export interface Connection {
 	apiKey: string;
 	// Tells one connection from another without giving its key away.
 	fingerprint: string;
+	// The same of the connector and the account alone, which a new key of the user's leaves as they are.
+	home: string;
+}
+
+function hash(...parts: string[]): string {
+	return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
 }
 
 // The connection that the node's credential holds now. Editing it tells the node nothing: who keeps
@@ -31,6 +37,6 @@ export async function connection(
 	const entered = await this.getCredentials('sokeApi');
 	const url = String(entered.baseUrl).replace(/\/+$/, '');
 	const apiKey = clean('apiKey', entered.apiKey);
-	const whose = JSON.stringify([url, clean('accountId', entered.accountId), apiKey]);
-	return { url, apiKey, fingerprint: createHash('sha256').update(whose).digest('hex').slice(0, 16) };
+	const accountId = clean('accountId', entered.accountId);
+	return { url, apiKey, fingerprint: hash(url, accountId, apiKey), home: hash(url, accountId) };
 }

@@ -21,18 +21,26 @@ function isWell(found, known, asked) {
 }
 async function subscribe(targetUrl, test = false) {
     const { path, input } = watch_1.watch.call(this);
-    const { url, fingerprint } = await credential_1.connection.call(this);
+    const { url, fingerprint, home } = await credential_1.connection.call(this);
     const body = { ...input, targetUrl, ...(test ? { test } : {}) };
     const made = await connector_1.call.call(this, { method: 'POST', path: `${path}/subscriptions`, body });
     const { id, unsubscribeToken } = made.body;
     const at = `${url}/v1/n8n${path}/subscriptions/${id}`;
-    return { id, unsubscribeToken, url: at, asked: JSON.stringify([path, input]), connection: fingerprint };
+    return { id, unsubscribeToken, url: at, asked: JSON.stringify([path, input]), connection: fingerprint, home };
 }
 async function unsubscribe(known) {
     var _a;
     const { url } = await credential_1.connection.call(this);
     const at = (_a = known.url) !== null && _a !== void 0 ? _a : `${url}/v1/n8n${watch_1.chosen.call(this).path}/subscriptions/${known.id}`;
     await connector_1.end.call(this, at, known.unsubscribeToken);
+}
+async function leave(known) {
+    try {
+        await unsubscribe.call(this, known);
+    }
+    catch (error) {
+        this.logger.warn(`The former subscription ${known.id} could not be ended: ${error.message}`);
+    }
 }
 class SokeTrigger {
     constructor() {
@@ -59,12 +67,7 @@ class SokeTrigger {
                     const known = kept[slot(url)];
                     const { fingerprint } = await credential_1.connection.call(this);
                     if ((known === null || known === void 0 ? void 0 : known.connection) && known.connection !== fingerprint) {
-                        try {
-                            await unsubscribe.call(this, known);
-                        }
-                        catch (error) {
-                            this.logger.warn(`The former subscription ${known.id} could not be ended: ${error.message}`);
-                        }
+                        await leave.call(this, known);
                         delete kept[slot(url)];
                         return false;
                     }
@@ -107,20 +110,23 @@ class SokeTrigger {
         const known = kept.production;
         const ids = [body.subscriptionId, known === null || known === void 0 ? void 0 : known.id, (_a = kept.test) === null || _a === void 0 ? void 0 : _a.id]
             .filter((id) => typeof id === 'string');
-        const { apiKey, fingerprint } = await credential_1.connection.call(this);
-        const changed = known !== undefined && known.connection !== fingerprint && this.getMode() !== 'manual';
-        if (!(0, signature_1.isSigned)(apiKey, ids, request.headers, request.rawBody)) {
-            if (changed) {
-                const made = await subscribe.call(this, this.getNodeWebhookUrl('default'));
-                if (made.id !== known.id)
-                    await unsubscribe.call(this, known);
-                kept.production = { ...made };
+        const { apiKey, fingerprint, home } = await credential_1.connection.call(this);
+        const signed = (0, signature_1.isSigned)(apiKey, ids, request.headers, request.rawBody);
+        if (known && known.connection !== fingerprint && this.getMode() !== 'manual') {
+            if (signed && known.id === body.subscriptionId && known.home === home) {
+                kept.production = { ...known, connection: fingerprint };
             }
+            else {
+                const made = await subscribe.call(this, this.getNodeWebhookUrl('default'));
+                kept.production = { ...made };
+                if (made.id !== known.id)
+                    await leave.call(this, known);
+            }
+        }
+        if (!signed) {
             response.status(401).json({ error: 'The signature does not fit the key of this credential.' });
             return { noWebhookResponse: true };
         }
-        if (changed && known.id === body.subscriptionId)
-            kept.production = { ...known, connection: fingerprint };
         if (body.type === PAUSED)
             return { workflowData: [[{ json: body }]] };
         const events = (Array.isArray(body.events) ? body.events : [body]);

@@ -10,10 +10,13 @@ function expression(part) {
 function clean(part, entered) {
     return String(entered !== null && entered !== void 0 ? entered : '').replace(new RegExp(foreign[part], 'g'), '');
 }
+function hash(...parts) {
+    return (0, crypto_1.createHash)('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
+}
 async function connection() {
     const entered = await this.getCredentials('sokeApi');
     const url = String(entered.baseUrl).replace(/\/+$/, '');
     const apiKey = clean('apiKey', entered.apiKey);
-    const whose = JSON.stringify([url, clean('accountId', entered.accountId), apiKey]);
-    return { url, apiKey, fingerprint: (0, crypto_1.createHash)('sha256').update(whose).digest('hex').slice(0, 16) };
+    const accountId = clean('accountId', entered.accountId);
+    return { url, apiKey, fingerprint: hash(url, accountId, apiKey), home: hash(url, accountId) };
 }
