@@ -121,8 +121,8 @@ func TestAnAttemptThatPanicsStopsNobodyAndIsMadeAgain(t *testing.T) {
 			}
 		}
 	})
-	w.subscribe("n8n", "research-completed", espresso, in.URL+bad)
-	w.subscribe("n8n", "research-completed", espresso, in.URL+"/good", "X-Soke-Key", "sk_live_somebody_else")
+	w.subscribe("n8n", "research-completed", w.hourly(), in.URL+bad)
+	w.subscribe("n8n", "research-completed", w.hourly(), in.URL+"/good", "X-Soke-Key", "sk_live_somebody_else")
 	w.research(0)
 	w.research(time.Hour)
 	w.pass(2 * time.Minute)
