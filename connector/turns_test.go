@@ -60,8 +60,8 @@ func TestWhoAsksForTimeHoldsItsHostAndOtherKeysForAMinuteAtMost(t *testing.T) {
 		w.research(0)
 		w.pass(time.Hour)
 		in.set(200)
-		w.subscribe(c.platform, "research-completed", `"topic":"tea","schedule":"@every 1h"`, in.URL+"/same-key")
-		w.subscribe(c.platform, "research-completed", `"topic":"tea","schedule":"@every 1h"`, in.URL+"/other-key", "X-Soke-Key", other)
+		w.subscribe(c.platform, "research-completed", w.hourly(), in.URL+"/same-key")
+		w.subscribe(c.platform, "research-completed", w.hourly(), in.URL+"/other-key", "X-Soke-Key", other)
 		test := func(path string, headers ...string) {
 			w.post("/v1/"+c.platform+"/triggers/new-keyword/subscriptions", fmt.Sprintf(`{%s,"targetUrl":"%s%s","test":true}`, espresso, in.URL, path), headers...)
 		}
