@@ -3,7 +3,6 @@ package connector
 import (
 	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -98,7 +97,7 @@ func (e *callbackEngine) start(ctx context.Context, c Callback) {
 		var err error
 		if panicked := background.Contain(func() { err = e.advance(ctx, c) }); panicked != nil {
 			// What it has come to is in the store; it goes on from there, but not at once.
-			err = errors.Join(panicked, e.Store.SettleCallback(ctx, c.ID, c.Delivery, e.now().Add(callbackRest)))
+			err = e.Store.SettleCallback(ctx, c.ID, c.Delivery, e.now().Add(callbackRest))
 			e.logger.ErrorContext(ctx, "a callback ended in a panic", append(background.Log(panicked), "callback", c.ID)...)
 		}
 		if err != nil {

@@ -184,9 +184,9 @@ func TestAnAnswerThatCannotBeKeptAtFirstIsNotPaidForTwice(t *testing.T) {
 	}
 }
 
-func TestACallerMaySayHowLongItWaitsAndGetsWhatWasPaidTheNextTime(t *testing.T) {
-	let := make(chan struct{})
-	s := start(t, func(set *setup) {
+// withResearchHeld lets researches wait until let is closed.
+func withResearchHeld(let <-chan struct{}) option {
+	return func(set *setup) {
 		set.upstream = func(box http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if strings.HasSuffix(r.URL.Path, "research/keywords") {
@@ -195,7 +195,12 @@ func TestACallerMaySayHowLongItWaitsAndGetsWhatWasPaidTheNextTime(t *testing.T) 
 				box.ServeHTTP(w, r)
 			})
 		}
-	})
+	}
+}
+
+func TestACallerMaySayHowLongItWaitsAndGetsWhatWasPaidTheNextTime(t *testing.T) {
+	let := make(chan struct{})
+	s := start(t, withResearchHeld(let))
 	patient := []string{"Idempotency-Key", "run-1", "Prefer", "respond-async; x=1, wait=1"}
 	a := s.post("/v1/zapier/actions/research-keywords", `{"topic":"home espresso"}`, patient...)
 	if e := a.failure(t); a.status != http.StatusGatewayTimeout || e["code"] != "UPSTREAM_TIMEOUT" || e["type"] != "Error" {
@@ -242,16 +247,7 @@ func TestAFreeCallThatFailsDoesNotSpeakOfCredits(t *testing.T) {
 
 func TestAPollThatIsOutOfTimeDoesNotSayThatNothingWasDone(t *testing.T) {
 	let := make(chan struct{})
-	w := startWatching(t, func(set *setup) {
-		set.upstream = func(box http.Handler) http.Handler {
-			return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-				if strings.HasSuffix(r.URL.Path, "research/keywords") {
-					<-let
-				}
-				box.ServeHTTP(rw, r)
-			})
-		}
-	})
+	w := startWatching(t, withResearchHeld(let))
 	a := w.post("/v1/zapier/triggers/new-keyword/poll", "{"+espresso+"}", "Prefer", "wait=1")
 	close(let)
 	if a.status != http.StatusGatewayTimeout || a.failure(t)["code"] != "UPSTREAM_TIMEOUT" || strings.Contains(string(a.body), "storage") {

@@ -45,11 +45,14 @@ func (e Export) Sources(sources fs.FS) (Files, error) {
 }
 
 // PrettyJSON encodes for people to read.
-func PrettyJSON(v any) ([]byte, error) {
+func PrettyJSON(v any) ([]byte, error) { return IndentedJSON(v, "  ") }
+
+// IndentedJSON encodes with an indent of its caller's choice.
+func IndentedJSON(v any, indent string) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
+	encoder.SetIndent("", indent)
 	err := encoder.Encode(v)
 	return b.Bytes(), err
 }

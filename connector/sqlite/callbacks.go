@@ -82,16 +82,9 @@ func (db *DB) DueCallbacks(ctx context.Context, now time.Time, limit, perOwner i
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			c, err := db.callback(ctx, tx, id)
-			switch {
-			case db.unreadable(ctx, err):
-				broken = append(broken, id)
-			case err != nil:
-				return err
-			default:
-				due = append(due, c)
-			}
+		due, broken, err = readable(ctx, db, ids, func(id string) (connector.Callback, error) { return db.callback(ctx, tx, id) })
+		if err != nil {
+			return err
 		}
 		var at sql.NullInt64
 		if err := tx.QueryRowContext(ctx, "SELECT min(next_attempt_at) FROM callbacks WHERE next_attempt_at > ?1 AND dated_at <= ?2",

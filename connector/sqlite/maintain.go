@@ -67,7 +67,7 @@ type Backlog struct {
 
 // Backlog returns what waits at now.
 func (db *DB) Backlog(ctx context.Context, now time.Time) (b Backlog, err error) {
-	if b.OldestDue, err = db.OldestDue(ctx, now); err != nil {
+	if b.OldestDue, err = db.oldestDue(ctx, now); err != nil {
 		return Backlog{}, err
 	}
 	err = db.read(ctx, "measure the backlog", func(ctx context.Context, tx *sql.Tx) error {
@@ -81,8 +81,8 @@ func (db *DB) Backlog(ctx context.Context, now time.Time) (b Backlog, err error)
 	return b, err
 }
 
-// OldestDue returns since when the watch waits that has waited longest; zero if none is due.
-func (db *DB) OldestDue(ctx context.Context, now time.Time) (time.Time, error) {
+// oldestDue returns since when the watch waits that has waited longest; zero if none is due.
+func (db *DB) oldestDue(ctx context.Context, now time.Time) (time.Time, error) {
 	next, err := db.nextDue(ctx, "[]")
 	if err != nil || next.After(now) {
 		return time.Time{}, err

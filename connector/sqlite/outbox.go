@@ -81,16 +81,9 @@ func (db *DB) DueDeliveries(ctx context.Context, now time.Time, room delivery.Ro
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			d, err := db.head(ctx, tx, id, now)
-			switch {
-			case db.unreadable(ctx, err):
-				broken = append(broken, id)
-			case err != nil:
-				return err
-			default:
-				due = append(due, d)
-			}
+		due, broken, err = readable(ctx, db, ids, func(id string) (triggers.DueDelivery, error) { return db.head(ctx, tx, id, now) })
+		if err != nil {
+			return err
 		}
 		if len(ids) < room.Limit {
 			next, err = nextTurn(ctx, tx, now, room)

@@ -15,7 +15,7 @@ type Retention struct {
 }
 
 const (
-	// callbackLife is how long a callback that is done, or cannot be posted, is kept.
+	// callbackLife is how long a callback that cannot be posted is kept.
 	callbackLife = 30 * 24 * time.Hour
 	// forgottenAfter is when a watch that nobody wants is deleted, with what it knows. One that
 	// never found anything goes sooner.

@@ -59,3 +59,19 @@ func (db *DB) postpone(ctx context.Context, table string, ids []string, now time
 		db.logger.ErrorContext(ctx, "unreadable rows could not be put off", "table", table, "cause", err.Error())
 	}
 }
+
+// readable reads rows by their ids, and tells those that cannot be read from the others.
+func readable[T any](ctx context.Context, db *DB, ids []string, read func(id string) (T, error)) (rows []T, broken []string, err error) {
+	for _, id := range ids {
+		row, err := read(id)
+		switch {
+		case db.unreadable(ctx, err):
+			broken = append(broken, id)
+		case err != nil:
+			return nil, nil, err
+		default:
+			rows = append(rows, row)
+		}
+	}
+	return rows, broken, nil
+}

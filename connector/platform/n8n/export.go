@@ -1,9 +1,7 @@
 package n8n
 
 import (
-	"bytes"
 	"embed"
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -41,14 +39,7 @@ func (d Dialect) Export(e platform.Export) (platform.Files, error) {
 
 // asCompiled renders a data file as the TypeScript compiler writes it, so that what lies in dist/ is
 // what a build makes.
-func asCompiled(v any) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "    ")
-	err := encoder.Encode(v)
-	return b.Bytes(), err
-}
+func asCompiled(v any) ([]byte, error) { return platform.IndentedJSON(v, "    ") }
 
 // readme fills the places of package/README.md that only an export knows.
 func readme(text []byte, e platform.Export) []byte {
